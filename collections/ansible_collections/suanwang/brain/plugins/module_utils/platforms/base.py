@@ -1,0 +1,109 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every platform answers: the verbs, and a sentence for each one it cannot do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..errors import Invalid, Unsupported
+
+VERBS = (
+    "ping pools alarms quota set_quota reserve reservation release put_dataset dataset remove_dataset"
+    " submit job jobs cancel log fetch_artifact serve inference_service unserve"
+    " create_instance instance delete_instance"
+).split()
+
+
+@dataclass(frozen=True)
+class NameRule:
+    """What a platform allows as a name. unique: the platform itself refuses the same name twice."""
+
+    length: int
+    characters: str
+    unique: bool = False
+    dot: bool = True
+
+    def check(self, name):
+        """Return name, or raise Invalid where the platform would cut or refuse it."""
+        if len(name) > self.length or not re.fullmatch(f"[{self.characters}]+", name):
+            raise Invalid(
+                f"{name!r} does not fit the platform's names ({self.length} of [{self.characters}])."
+            )
+        return name
+
+
+class Platform:
+    """One platform endpoint of one site, for one account.
+
+    connection: sites.Connection, which hands out the site and endpoint records, the account's secret at use, an
+    http session and the endpoint that moves files. A subclass fills the class attributes and the verbs it has.
+    """
+
+    NAME = ""
+    NAME_RULE = NameRule(64, "A-Za-z0-9._-")
+    FIND_BY_NAME = "none"
+    KEEPS_LABEL = False
+    #: verb → why not. A verb that is not here works.
+    CAPABILITIES = dict.fromkeys(VERBS, "This platform file has no such verb.")
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.site = connection.site
+        self.endpoint = connection.endpoint
+        self.account = connection.account
+
+    @classmethod
+    def can(cls, verb):
+        """Return None where the verb works, else the sentence that says why not."""
+        return cls.CAPABILITIES.get(verb)
+
+    def refuse(self, verb):
+        raise Unsupported(
+            f"{self.NAME} cannot {verb}: {self.can(verb)}", site=self.site.id, request=verb
+        )
+
+    # -- perception: facts, as the platform states them ----------------------------------------------------
+    def ping(self):
+        """Return {version, api}: that the platform answers, and as what."""
+        self.refuse("ping")
+
+    def pools(self):
+        """Return Pool records with what the platform knows; prices, power and runtimes are the site's."""
+        self.refuse("pools")
+
+    def alarms(self):
+        """Return Alarm records."""
+        self.refuse("alarms")
+
+    def quota(self):
+        """Return Quota records of the account."""
+        self.refuse("quota")
+
+    # -- work ------------------------------------------------------------------------------------------------
+    def job(self, name):
+        """Return the Job of that name, the newest where there are several, or None.
+
+        None only if the platform said so without an error; anything else raises.
+        """
+        self.refuse("job")
+
+    def jobs(self):
+        """Return all Jobs that the platform still shows."""
+        self.refuse("jobs")
+
+    def submit(self, spec):
+        """Submit a JobSpec once, without retry, and return its Job."""
+        self.refuse("submit")
+
+    def cancel(self, job):
+        """Ask for the end of a Job. One that has ended already is fine."""
+        self.refuse("cancel")
+
+    # -- files: by the endpoint that the site file names under `data` -----------------------------------------
+    @property
+    def files(self):
+        """Return the ssh.Files of the data endpoint."""
+        return self.connection.files()

@@ -1,0 +1,352 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The common model: what a platform said, as frozen records. Unknown is None, never 0.
+
+Times are RFC 3339 text in UTC (``2026-11-25T03:26:58Z``). Units stand in the names: ``_gib`` 2^30 bytes,
+``_gbps`` 10^9 bit/s, ``_s`` seconds, ``_fen`` 1/100 CNY, ``_w`` watt, ``_tflops_fp16`` dense FP16 peak.
+Imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from dataclasses import dataclass
+
+JOB_STATES = (
+    "queued",
+    "starting",
+    "running",
+    "suspended",
+    "stopping",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "unknown",
+)
+JOB_ENDED = frozenset({"succeeded", "failed", "cancelled"})
+SEEN_STATES = ("live", "partial", "stale", "lost", "drained")
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """One accelerator model of a pool. kind: npu | gpu | dcu | mlu; count: cards in the whole pool."""
+
+    kind: str
+    model: str
+    native: str
+    vendor: str | None = None
+    count: int | None = None
+    memory_gib: float | None = None
+    tflops_fp16: float | None = None
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Countable things of a pool, all of it or the free part."""
+
+    nodes: int | None = None
+    cpu: int | None = None
+    memory_gib: float | None = None
+    accelerators: int | None = None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """`nodes` nodes that each have `accelerators` free cards and `cpu` free cores."""
+
+    accelerators: int
+    nodes: int
+    cpu: int | None = None
+
+
+@dataclass(frozen=True)
+class Fabric:
+    """The network inside a pool. A gang fits in one domain."""
+
+    kind: str | None = None
+    domain: str | None = None
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Jobs of everybody. wait_s: what a job submitted now is expected to wait; None where not known."""
+
+    running: int | None = None
+    pending: int | None = None
+    wait_s: int | None = None
+
+
+@dataclass(frozen=True)
+class Busy:
+    """A running job with a known end: that many cards, cores and nodes come free at `until`."""
+
+    until: str
+    accelerators: int = 0
+    cpu: int = 0
+    nodes: int = 0
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Work of ours that a platform shows: run and component, read from its name."""
+
+    run: str
+    component: str
+    state: str
+    accelerators: int = 0
+    cpu: int = 0
+    nodes: int = 0
+
+
+@dataclass(frozen=True)
+class Window:
+    """A maintenance window or a foreign reservation."""
+
+    start: str
+    end: str
+    reason: str | None = None
+    nodes: int | None = None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Measured use in per cent of the whole pool."""
+
+    accelerator_pct: float | None = None
+    cpu_pct: float | None = None
+    memory_pct: float | None = None
+
+
+@dataclass(frozen=True)
+class Quota:
+    """A limit as the platform states it. resource: accelerators, cpu, jobs, nodes, memory_gib, …"""
+
+    resource: str
+    limit: float | None
+    used: float | None = None
+    tenant: str | None = None
+    user: str | None = None
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where data of ours goes."""
+
+    free_gib: float | None = None
+    quota_gib: float | None = None
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a site charges, from its site file. None: no price is known."""
+
+    accelerator_fen_h: float | None = None
+    cpu_fen_h: float | None = None
+
+
+@dataclass(frozen=True)
+class Power:
+    """Electric power, from the site file. pue: power usage effectiveness, total / IT."""
+
+    accelerator_w: float | None = None
+    idle_w: float | None = None
+    pue: float | None = None
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A framework installed at a site. accelerator: a model or None for any; launch: argument list."""
+
+    framework: str
+    version: str | None = None
+    arch: str | None = None
+    accelerator: str | None = None
+    launch: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An event that a platform reports. severity: critical | major | minor | warning | info."""
+
+    id: str
+    name: str
+    severity: str
+    since: str | None = None
+    source: str | None = None
+    domain: str | None = None
+
+
+@dataclass(frozen=True)
+class Path:
+    """The network path from the controller to an endpoint, as measured or declared."""
+
+    reachable: bool | None = None
+    rtt_ms: float | None = None
+    rate_gbps: float | None = None
+    loss_pct: float | None = None
+    measured_at: str | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """When and from where a fact came. state: live | partial | stale | lost | drained."""
+
+    at: str | None = None
+    source: str | None = None
+    state: str = "lost"
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Machines behind pools. Pools that share machines share a domain; limits are counted here."""
+
+    id: str
+    capacity: Capacity
+    free: Capacity = Capacity()
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What work can be placed on: a partition, a queue, an availability zone × model."""
+
+    id: str
+    name: str
+    site: str
+    platform: str
+    endpoint: str
+    zone: str | None = None
+    via: str | None = None
+    domains: tuple[str, ...] = ()
+    arch: str | None = None
+    accelerator: Accelerator | None = None
+    capacity: Capacity = Capacity()
+    free: Capacity = Capacity()
+    node: Capacity = Capacity()
+    free_shapes: tuple[Shape, ...] = ()
+    fabric: Fabric = Fabric()
+    queue: Queue = Queue()
+    running_until: tuple[Busy, ...] = ()
+    ours: tuple[Ours, ...] = ()
+    max_wall_s: int | None = None
+    windows: tuple[Window, ...] = ()
+    usage: Usage = Usage()
+    quota: tuple[Quota, ...] = ()
+    storage: Storage = Storage()
+    price: Price = Price()
+    power: Power = Power()
+    runtimes: tuple[Runtime, ...] = ()
+    data_levels: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    path: Path = Path()
+    lost_after_s: int = 900
+    open: bool = True
+    seen: Seen = Seen()
+
+
+@dataclass(frozen=True)
+class Link:
+    """A directed network path between two places. A capacity that plans hold shares of."""
+
+    source: str
+    target: str
+    rate_gbps: float | None = None
+    rtt_ms: float | None = None
+    fen_gib: float | None = None
+    loss_pct: float | None = None
+    measured_at: str | None = None
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A job as we ask for it. workdir is absolute; wall_s is rounded up by platforms that count minutes."""
+
+    name: str
+    label: str
+    pool: str
+    script: str
+    workdir: str
+    log: str
+    environment: dict[str, str]
+    nodes: int = 1
+    accelerators: int = 0
+    accelerator: str | None = None
+    cpu: int = 1
+    memory_gib: float | None = None
+    wall_s: int = 3600
+    account: str | None = None
+    reservation: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as a platform shows it. exit_code None: not known, which is never success."""
+
+    id: str
+    name: str
+    state: str
+    native_state: str | None = None
+    reason: str | None = None
+    exit_code: int | None = None
+    pool: str | None = None
+    label: str | None = None
+    submitted: str | None = None
+    started: str | None = None
+    ended: str | None = None
+    nodes: str | None = None
+
+    @property
+    def ended_well(self):
+        return self.state == "succeeded"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Bytes at a site under a name of ours. path is absolute there."""
+
+    name: str
+    path: str
+    size: int
+    sha256: str
+
+
+def to_plain(record):
+    """Return a record as JSON types: dict, list, str, int, float, bool, None."""
+    if dataclasses.is_dataclass(record):
+        return {f.name: to_plain(getattr(record, f.name)) for f in dataclasses.fields(record)}
+    if isinstance(record, (list, tuple)):
+        return [to_plain(item) for item in record]
+    if isinstance(record, dict):
+        return {key: to_plain(value) for key, value in record.items()}
+    return record
+
+
+@functools.cache
+def _hints(cls):
+    return typing.get_type_hints(cls)
+
+
+def from_plain(cls, data):
+    """Build record class `cls` from JSON types. Unknown keys are ignored: a newer snapshot stays readable."""
+    hints = _hints(cls)
+    known = {f.name for f in dataclasses.fields(cls)}
+    return cls(**{key: _value(hints[key], value) for key, value in data.items() if key in known})
+
+
+def _value(hint, value):
+    if value is None:
+        return None
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        options = [option for option in typing.get_args(hint) if option is not type(None)]
+        return _value(options[0], value) if len(options) == 1 else value
+    if origin is tuple:
+        inner = typing.get_args(hint)[0]
+        return tuple(_value(inner, item) for item in value)
+    if dataclasses.is_dataclass(hint):
+        return from_plain(hint, value)
+    return value

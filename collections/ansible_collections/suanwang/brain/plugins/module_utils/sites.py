@@ -1,0 +1,354 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A folder of site files → Sites, links, policy, tenants, and connections to platforms.
+
+The folder is the root of trust: sites, policy, signers and tenants come from it and from nowhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import stat
+
+from . import configfile
+from .errors import Invalid, NotFound
+from .http import Http
+from .platforms.registry import platform_class
+from .resources import Link
+from .ssh import Files
+
+try:
+    import netaddr
+except ImportError:  # a gateway without it: the controller has checked the addresses already
+    netaddr = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """Address + port + protocol of one service of a site, as the site file says."""
+
+    id: str
+    protocol: str
+    via: str
+    address: str
+    port: int
+    platform: str | None = None
+    zone: str | None = None
+    behind: tuple = ()
+    tls: dict = dataclasses.field(default_factory=dict)
+    known_hosts: str | None = None
+    proxy: str | None = None
+    jump: str | None = None
+    profile: str | None = None
+    credential: str | None = None
+    native_user: str | None = None
+    data: str | None = None
+    storage: dict = dataclasses.field(default_factory=dict)
+    requests_a_s: float | None = None
+    capacity_domain: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """One data centre. Mappings are as in the site file."""
+
+    id: str
+    name: dict
+    networks: dict
+    endpoints: tuple[Endpoint, ...]
+    pin: str
+    lab: bool = False
+    poll_interval_s: int = 60
+    lost_after_s: int = 900
+    accelerators: dict = dataclasses.field(default_factory=dict)
+    runtimes: tuple = ()
+    prices: dict = dataclasses.field(default_factory=dict)
+    power: dict = dataclasses.field(default_factory=dict)
+    policy: dict = dataclasses.field(default_factory=dict)
+
+    def endpoint(self, name):
+        for endpoint in self.endpoints:
+            if endpoint.id == name:
+                return endpoint
+        raise NotFound(
+            f"site {self.id} has no endpoint {name!r}.",
+            site=self.id,
+            way_out=f"It has: {', '.join(e.id for e in self.endpoints)}.",
+        )
+
+    @property
+    def platforms(self):
+        return tuple(endpoint for endpoint in self.endpoints if endpoint.platform)
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """Who we are at an endpoint. credential is a name; its file is read at use."""
+
+    user: str | None = None
+    account: str | None = None
+    credential: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One config folder, read and checked."""
+
+    folder: pathlib.Path
+    sites: dict[str, Site]
+    links: tuple[Link, ...]
+    policy: dict
+    tenants: dict
+    allowed_signers: str
+
+    def site(self, name):
+        try:
+            return self.sites[name]
+        except KeyError:
+            raise NotFound(
+                f"{self.folder} has no site {name!r}.",
+                way_out=f"It has: {', '.join(sorted(self.sites))}.",
+            ) from None
+
+    def account(self, site, endpoint, tenant=None):
+        """Return the Account of a tenant at an endpoint; no tenant: the site file's own, for perception."""
+        own = Account(endpoint.native_user, None, endpoint.credential)
+        if tenant is None:
+            return own
+        if tenant not in self.tenants:
+            raise NotFound(
+                f"tenants.yml has no tenant {tenant!r}.",
+                way_out=f"It has: {', '.join(sorted(self.tenants))}.",
+            )
+        entry = self.tenants[tenant]["sites"].get(site.id, {}).get(endpoint.id)
+        if entry is None:
+            raise NotFound(
+                f"tenant {tenant} has no account at endpoint {endpoint.id}.",
+                site=site.id,
+                way_out="Add one to tenants.yml.",
+            )
+        return Account(
+            entry.get("native_user", own.user),
+            entry.get("native_account"),
+            entry.get("credential", own.credential),
+        )
+
+    def platform(self, site_name, endpoint_name, tenant=None):
+        """Return the Platform at an endpoint for a tenant."""
+        site = self.site(site_name)
+        endpoint = site.endpoint(endpoint_name)
+        if not endpoint.platform:
+            raise Invalid(f"endpoint {endpoint.id} is no platform.", site=site.id)
+        return platform_class(endpoint.platform)(Connection(self, site, endpoint, tenant))
+
+    def secret(self, name):
+        """Return the text of a credential, read now: rotation needs no restart."""
+        path = self.secret_path(name)
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise Invalid(
+                f"the credential {name!r} cannot be read from {path}: {error.strerror}.",
+                way_out="Put it there with mode 0600, or name its folder in SUANWANG_CREDENTIALS.",
+            ) from error
+
+    def secret_path(self, name):
+        """Return the file of a credential; raise Invalid where others may read it."""
+        if not name:
+            raise Invalid("no credential is named.", way_out="Add one to the site file or tenants.yml.")
+        folder = os.environ.get("SUANWANG_CREDENTIALS") or self.folder / "credentials"
+        path = pathlib.Path(folder).expanduser() / name
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise Invalid(
+                f"the credential {path} is readable by others.", way_out="Run chmod 600 on it."
+            )
+        return path
+
+
+class Connection:
+    """What a platform needs to talk: records, the secret at use, an http session, and its file mover."""
+
+    def __init__(self, config, site, endpoint, tenant=None):
+        self.config = config
+        self.site = site
+        self.endpoint = endpoint
+        self.tenant = tenant
+        self.account = config.account(site, endpoint, tenant)
+
+    def secret(self):
+        return self.config.secret(self.account.credential)
+
+    @functools.cached_property
+    def http(self):
+        return Http(self.site, self.endpoint, self.config.folder)
+
+    def files(self):
+        """Return the Files of the endpoint named under `data`, for the same tenant."""
+        if not self.endpoint.data:
+            raise Invalid(
+                f"endpoint {self.endpoint.id} names no endpoint that moves files.",
+                site=self.site.id,
+                way_out="Add `data: <endpoint>` to the site file.",
+            )
+        return self._files
+
+    @functools.cached_property
+    def _files(self):
+        endpoint = self.site.endpoint(self.endpoint.data)
+        account = self.config.account(self.site, endpoint, self.tenant)
+        return Files(
+            self.site,
+            endpoint,
+            user=account.user,
+            key_path=self.config.secret_path(account.credential),
+            known_hosts=self.config.folder / endpoint.known_hosts,
+        )
+
+
+def config_folder(named=None, environ=os.environ):
+    """Return the config folder: the parameter, else SUANWANG_CONFIG, else the checkout's config/lab."""
+    checkout = pathlib.Path(__file__).resolve().parents[6] / "config" / "lab"
+    tried = []
+    for how, value in (
+        ("parameter config", named),
+        ("SUANWANG_CONFIG", environ.get("SUANWANG_CONFIG")),
+        ("the checkout", checkout),
+    ):
+        if not value:
+            tried.append(f"{how} (not set)")
+            continue
+        folder = pathlib.Path(value).expanduser().absolute()
+        if (folder / "sites").is_dir():
+            return folder
+        if value is not checkout:
+            raise Invalid(
+                f"{how} names {folder}, which has no folder `sites`.",
+                way_out="Name a folder like config/example.",
+            )
+        tried.append(f"{how} ({folder})")
+    raise Invalid(
+        f"no config folder was found; looked at: {', '.join(tried)}.",
+        way_out="Set SUANWANG_CONFIG to a folder like config/example.",
+    )
+
+
+def load(named=None):
+    """Read and check a config folder; raise Invalid with file, line and field."""
+    folder = config_folder(named)
+    paths = sorted((folder / "sites").glob("*.yml"))
+    if not paths:
+        raise Invalid(f"{folder / 'sites'} holds no site file (*.yml).", way_out="Add one a site.")
+    sites = {}
+    for path in paths:
+        site = _site(folder, path)
+        sites[site.id] = site
+    signers = folder / "allowed_signers"
+    return Config(
+        folder=folder,
+        sites=sites,
+        links=tuple(
+            Link(
+                source=item["from"],
+                target=item["to"],
+                rate_gbps=item["rate_gbps"],
+                rtt_ms=item.get("rtt_ms"),
+                fen_gib=item.get("fen_gib"),
+            )
+            for item in configfile.read(folder / "links.yml", "links")["links"]
+        ),
+        policy=configfile.read(folder / "policy.yml", "policy"),
+        tenants=configfile.read(folder / "tenants.yml", "tenants")["tenants"],
+        allowed_signers=signers.read_text(encoding="utf-8") if signers.is_file() else "",
+    )
+
+
+def _site(folder, path):
+    data = configfile.read(path, "site")
+    if data["site"] != path.stem:
+        raise Invalid(
+            f"{path}: the file is named {path.stem}, its site is {data['site']}.",
+            way_out="Let both be the same.",
+        )
+    _check_addresses(path, data)
+    names = {field.name for field in dataclasses.fields(Endpoint)}
+    endpoints = tuple(
+        Endpoint(**{key: value for key, value in item.items() if key in names})
+        for item in data["endpoints"]
+    )
+    for endpoint in endpoints:
+        if endpoint.platform:
+            platform_class(endpoint.platform)
+    return Site(
+        id=data["site"],
+        name=data["name"],
+        networks=data["networks"],
+        endpoints=endpoints,
+        pin=_pin(folder, data),
+        lab=data.get("lab", False),
+        poll_interval_s=data.get("poll_interval_s", 60),
+        lost_after_s=data.get("lost_after_s", 900),
+        accelerators=data.get("accelerators", {}),
+        runtimes=tuple(data.get("runtimes", ())),
+        prices=data.get("prices", {}),
+        power=data.get("power", {}),
+        policy=data.get("policy", {}),
+    )
+
+
+def _check_addresses(path, data):
+    for number, endpoint in enumerate(data["endpoints"]):
+        networks = data["networks"].get(endpoint["via"], [])
+        if netaddr is None or _inside(endpoint["address"], networks):
+            continue
+        field = f"endpoints[{number}].address"
+        raise Invalid(
+            f"{configfile.place(path, ('endpoints', number, 'address'))}: {field} {endpoint['address']}"
+            f" lies outside the site's {endpoint['via']} networks ({', '.join(networks) or 'none'}).",
+            site=data["site"],
+            way_out=f"Correct the address, `via`, or networks.{endpoint['via']}.",
+            details={"field": field},
+        )
+
+
+def _inside(address, networks):
+    try:
+        return any(netaddr.IPAddress(address) in netaddr.IPNetwork(network) for network in networks)
+    except (netaddr.AddrFormatError, ValueError):
+        return False
+
+
+def _pin(folder, data):
+    """Return SHA-256 over {endpoints, TLS pins and CAs, host keys, lab}: where a plan's site may be."""
+    def content(name):
+        path = folder / name if name else None
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else None
+
+    def host_keys(endpoint):
+        path = folder / endpoint["known_hosts"] if endpoint.get("known_hosts") else None
+        if not path or not path.is_file():
+            return []
+        mark = f"[{endpoint['address']}]:{endpoint['port']}"
+        bare = endpoint["address"]
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return sorted(line for line in lines if line.split(" ")[0] in (mark, bare))
+
+    pinned = [
+        {
+            **{k: endpoint.get(k) for k in ("id", "platform", "protocol", "via", "address", "port", "behind")},
+            "proxy": endpoint.get("proxy"),
+            "tls": {
+                **endpoint.get("tls", {}),
+                "ca": content(endpoint.get("tls", {}).get("ca_bundle")),
+            },
+            "host_keys": host_keys(endpoint),
+        }
+        for endpoint in data["endpoints"]
+    ]
+    whole = {"endpoints": pinned, "lab": data.get("lab", False)}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

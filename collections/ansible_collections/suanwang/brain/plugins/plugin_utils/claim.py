@@ -1,0 +1,91 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A claim is a lease on a run: one playbook process drives it at a time.
+
+{holder, host, boot_id, pid, start_ticks, until}. It is replaced under a short lock when that process is dead or,
+on another host, when `until` has passed; every write and every poll renews it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import pathlib
+import socket
+
+from ..module_utils.errors import Conflict
+from .clock import after, now
+
+LEASE_S = 300
+
+
+def _boot_id():
+    return pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def start_ticks(pid):
+    """Return a process's start time in clock ticks since boot, or None where there is no such process."""
+    try:
+        # The command name may hold spaces and brackets: count from the last one.
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _mine(pid):
+    return {
+        "holder": f"{getpass.getuser()}@{socket.gethostname()}",
+        "host": socket.gethostname(),
+        "boot_id": _boot_id(),
+        "pid": pid,
+        "start_ticks": start_ticks(pid),
+        "until": after(now(), LEASE_S),
+    }
+
+
+def _alive(claim):
+    if claim["host"] == socket.gethostname() and claim["boot_id"] == _boot_id():
+        return start_ticks(claim["pid"]) == claim["start_ticks"] is not None
+    return claim["until"] > now()
+
+
+def _read(path):
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def take(store, run, pid):
+    """Claim a run for the playbook process `pid`; raise Conflict where a live one holds it."""
+    path = store.run_dir(run) / "claim"
+    with store.lock(run):
+        held = _read(path)
+        if held and held["pid"] != pid and _alive(held):
+            raise Conflict(
+                f"run {run} is being applied by {held['holder']}, process {held['pid']}"
+                f" on {held['host']}.",
+                way_out="Wait for it, or follow it with log.yml.",
+            )
+        store.write(path, json.dumps(_mine(pid)).encode())
+
+
+def renew(store, run, pid):
+    """Move `until` on; raise Conflict where somebody else has taken the run meanwhile."""
+    path = store.run_dir(run) / "claim"
+    held = _read(path)
+    if held is None or held["pid"] != pid or held["host"] != socket.gethostname():
+        raise Conflict(f"run {run} was taken over; this process stops.")
+    if held["until"] < after(now(), LEASE_S // 2):
+        with store.lock(run):
+            store.write(path, json.dumps(_mine(pid)).encode())
+
+
+def release(store, run, pid):
+    """Give a claim of ours back; somebody else's is left alone."""
+    path = store.run_dir(run) / "claim"
+    with store.lock(run):
+        held = _read(path)
+        if held and held["pid"] == pid:
+            path.unlink()

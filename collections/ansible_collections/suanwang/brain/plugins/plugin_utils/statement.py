@@ -1,0 +1,200 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Canonical bytes, digest, and approvals as OpenSSH signatures over a statement.
+
+The plan's bytes are RFC 8785 (JSON Canonicalization Scheme); its digest is their SHA-256. An approval is a
+canonical statement {schema, digest, run, approver, at, expires} under an SSHSIG (OpenSSH PROTOCOL.sshsig) of
+namespace ``approval@suanwang``. ``ssh-keygen -Y verify -n approval@suanwang`` says the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import struct
+from dataclasses import dataclass
+
+from ..module_utils.errors import Invalid, Refused
+
+try:
+    import asyncssh
+    import rfc8785
+except ImportError:  # ansible-test imports this file without our requirements
+    asyncssh = rfc8785 = None
+
+NAMESPACE = "approval@suanwang"
+SCHEMA = "urn:suanwang:brain:approval:1"
+
+
+def canonical(value):
+    """Return RFC 8785 bytes of JSON types."""
+    return rfc8785.dumps(value)
+
+
+def digest(data):
+    """Return the SHA-256 of bytes as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Approval:
+    """One signed statement: its bytes, its armoured signature, and the principal it names."""
+
+    statement: bytes
+    signature: bytes
+
+    @property
+    def claims(self):
+        """Return the statement's fields; raise Refused where they do not read."""
+        try:
+            claims = json.loads(self.statement)
+            if claims["schema"] != SCHEMA or canonical(claims) != self.statement:
+                raise ValueError("not a canonical approval statement")
+            return claims
+        except (ValueError, KeyError, TypeError) as error:
+            raise Refused(f"an approval of this plan does not read: {error}.") from error
+
+
+def sign(key, plan_digest, run, approver, at, expires):
+    """Return the Approval of a plan by `key`, an asyncssh private key or agent key pair."""
+    claims = {
+        "schema": SCHEMA,
+        "digest": plan_digest,
+        "run": run,
+        "approver": approver,
+        "at": at,
+        "expires": expires,
+    }
+    statement = canonical(claims)
+    return Approval(statement, asyncssh.create_sshsig(key, statement, namespace=NAMESPACE))
+
+
+def read_key(path):
+    """Return the private key in an OpenSSH file."""
+    try:
+        return asyncssh.read_private_key(str(path))
+    except OSError as error:
+        raise Invalid(
+            f"the key file {path} cannot be read: {error.strerror}.",
+            way_out="Name an OpenSSH private key with -e key=FILE.",
+        ) from error
+    except asyncssh.KeyImportError as error:
+        raise Invalid(
+            f"{path} is not an OpenSSH private key without passphrase.",
+            way_out="Load it into ssh-agent and leave `key` out, or name another file.",
+        ) from error
+
+
+def public_blob(key):
+    """Return the public key bytes of an asyncssh key or key pair."""
+    return key.public_data
+
+
+def key_id(blob):
+    """Return the name of a public key in file names: first 32 hex digits of its SHA-256."""
+    return hashlib.sha256(blob).hexdigest()[:32]
+
+
+def signature_parts(signature):
+    """Return (public key bytes, namespace) of an armoured SSHSIG; raise Refused where it is none."""
+    try:
+        lines = signature.decode("ascii").strip().splitlines()
+        if lines[0] != "-----BEGIN SSH SIGNATURE-----":
+            raise ValueError("no armour")
+        raw = base64.b64decode("".join(lines[1:-1]), validate=True)
+        if raw[:6] != b"SSHSIG" or struct.unpack(">I", raw[6:10])[0] != 1:
+            raise ValueError("no SSHSIG of version 1")
+        fields, rest = [], raw[10:]
+        for _unused in range(2):
+            length = struct.unpack(">I", rest[:4])[0]
+            fields.append(rest[4 : 4 + length])
+            rest = rest[4 + length :]
+        return fields[0], fields[1].decode("utf-8")
+    except (ValueError, IndexError, struct.error) as error:
+        raise Refused(f"a signature of this plan is not an OpenSSH signature: {error}.") from error
+
+
+def principals_of(blob, allowed_signers):
+    """Return the principals that stand beside a public key in the text of an allowed_signers file."""
+    encoded = base64.b64encode(blob).decode("ascii")
+    found = []
+    for line in allowed_signers.splitlines():
+        words = line.split()
+        if words and not line.startswith("#") and encoded in words[1:]:
+            found.extend(name for name in words[0].split(",") if name not in found)
+    return tuple(found)
+
+
+def _holds(approval, principal, allowed_signers):
+    try:
+        return asyncssh.validate_sshsig(
+            approval.statement,
+            approval.signature,
+            principal,
+            asyncssh.import_allowed_signers(allowed_signers),
+        )
+    except (ValueError, asyncssh.Error):
+        return False
+
+
+def check_approval(approval, plan, plan_digest, policy, allowed_signers):
+    """Return the claims of an approval that counts, or raise Refused with the reason it does not."""
+    blob, namespace = signature_parts(approval.signature)
+    claims = approval.claims
+    who = str(claims.get("approver", ""))
+    if namespace != NAMESPACE:
+        raise Refused(f"the signature of {who} was made for {namespace!r}, not for {NAMESPACE!r}.")
+    if claims.get("digest") != plan_digest or claims.get("run") != plan["run"]:
+        raise Refused(f"the approval of {who} is for another plan.")
+    if who not in principals_of(blob, allowed_signers):
+        raise Refused(
+            f"the signature in the name of {who} is by a key that allowed_signers does not know.",
+            way_out="Have an approver of policy.yml sign, or add the key to allowed_signers.",
+        )
+    if who not in policy["approvers"]:
+        raise Refused(f"{who} is not an approver in policy.yml.", way_out=_who_may(policy))
+    if who == plan["requester"]:
+        raise Refused(
+            f"{who} asked for this plan and cannot approve it.", way_out=_who_may(policy)
+        )
+    if not _holds(approval, who, allowed_signers):
+        raise Refused(f"the signature of {who} does not fit the approved statement.")
+    return claims
+
+
+def _who_may(policy):
+    return f"It needs {policy['approvals']} of: {', '.join(policy['approvers'])}."
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """approvers: principals whose approvals count; refusals: a sentence for each that does not.
+
+    enough: as many as policy asks for; expired: enough were given, but too long ago to start components.
+    """
+
+    approvers: tuple[str, ...]
+    refusals: tuple[str, ...]
+    enough: bool
+    expired: bool
+
+
+def judge(approvals, plan, plan_digest, policy, allowed_signers, now):
+    """Return the Verdict over all approvals of a plan. now: RFC 3339 text."""
+    valid, fresh, refusals = [], [], []
+    for approval in approvals:
+        try:
+            claims = check_approval(approval, plan, plan_digest, policy, allowed_signers)
+        except Refused as error:
+            refusals.append(str(error))
+            continue
+        if claims["approver"] not in valid:
+            valid.append(claims["approver"])
+        if claims["expires"] > now and claims["approver"] not in fresh:
+            fresh.append(claims["approver"])
+    needed = policy["approvals"]
+    return Verdict(
+        tuple(valid), tuple(refusals), len(valid) >= needed, len(valid) >= needed > len(fresh)
+    )

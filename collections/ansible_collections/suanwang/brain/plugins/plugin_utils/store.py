@@ -1,0 +1,229 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store on disk: plans, claims, journals, snapshots, objects. It is the truth of plans and runs.
+
+``plans/<digest>/{plan.json,estimate-<n>.json,approvals/<key>.{json,sig}}``, ``runs/<run>/{digest,claim,
+journal.jsonl,artifacts/}``, ``objects/<sha256>``, ``snapshots/<site>-<endpoint>.json``. Plans, approvals and
+objects are written once; journals grow by whole lines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import re
+import tempfile
+
+from ..module_utils.errors import Conflict, Corrupt, Invalid, NotFound
+from ..module_utils.names import RUN, check_run
+from .statement import Approval, canonical, digest
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def default_root(environ=os.environ):
+    """Return the folder of the store: SUANWANG_STATE, else ~/.local/state/suanwang."""
+    named = environ.get("SUANWANG_STATE")
+    return pathlib.Path(named or "~/.local/state/suanwang").expanduser().absolute()
+
+
+class Store:
+    """Files under one root. Methods raise BrainError; OSError of a full or read-only disk is one too."""
+
+    def __init__(self, root=None):
+        self.root = pathlib.Path(root).expanduser().absolute() if root else default_root()
+
+    def __repr__(self):
+        return f"Store({str(self.root)!r})"
+
+    # -- writing -----------------------------------------------------------------------------------------
+    @contextlib.contextmanager
+    def _writing(self, path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            yield
+        except OSError as error:
+            raise Invalid(
+                f"the store cannot write {path}: {error.strerror}.",
+                way_out="Free space or rights there, or name another folder in SUANWANG_STATE.",
+            ) from error
+
+    def write(self, path, data):
+        """Write bytes by rename: readers see the old file or the new one, never half of it."""
+        with self._writing(path):
+            handle, part = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(data)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                os.replace(part, path)
+            except BaseException:
+                os.unlink(part)
+                raise
+        return path
+
+    def write_once(self, path, data):
+        """Write bytes that never change. The same bytes again are fine; others are a Conflict."""
+        if path.exists():
+            if path.read_bytes() != data:
+                raise Conflict(f"{path} is there already with other bytes.")
+            return path
+        return self.write(path, data)
+
+    def append(self, path, event):
+        """Add one JSON line. One write call on O_APPEND: lines of several processes do not mix."""
+        line = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        with self._writing(path):
+            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                os.write(handle, line)
+            finally:
+                os.close(handle)
+
+    # -- plans -------------------------------------------------------------------------------------------
+    def plan_dir(self, plan_digest):
+        return self.root / "plans" / plan_digest
+
+    def save_plan(self, plan, estimate):
+        """Write plan and estimate; return (digest, path of plan.json)."""
+        data = canonical(plan)
+        name = digest(data)
+        folder = self.plan_dir(name)
+        path = self.write_once(folder / "plan.json", data)
+        number = 1 + sum(1 for _unused in folder.glob("estimate-*.json"))
+        text = json.dumps(estimate, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        self.write(folder / f"estimate-{number}.json", text.encode())
+        self.write(self.run_dir(plan["run"]) / "digest", name.encode())
+        return name, path
+
+    def find_plan(self, name):
+        """Return the plan's folder for a digest, its first characters, a run id, or a folder."""
+        text = str(name)
+        if RUN.fullmatch(text):
+            pointer = self.run_dir(text) / "digest"
+            if not pointer.exists():
+                raise NotFound(f"the store {self.root} has no run {text}.", way_out="See status.yml.")
+            text = pointer.read_text().strip()
+        if re.fullmatch(r"[0-9a-f]{8,64}", text):
+            found = sorted(self.root.glob(f"plans/{text}*"))
+            if len(found) == 1:
+                return found[0]
+            said = "several plans" if found else "no plan"
+            raise NotFound(
+                f"the store {self.root} has {said} {text}…", way_out="Name more of the digest."
+            )
+        folder = pathlib.Path(text).expanduser().absolute()
+        if folder.name == "plan.json":
+            folder = folder.parent
+        if not (folder / "plan.json").is_file():
+            raise NotFound(
+                f"there is no plan at {folder}.",
+                way_out="Name a digest, a run id, or the folder of a plan.json.",
+            )
+        return folder
+
+    def read_plan(self, folder):
+        """Return (plan, digest). Raise Corrupt where the bytes are not canonical or not the digest's."""
+        data = (folder / "plan.json").read_bytes()
+        found = digest(data)
+        expected = folder.name if _DIGEST.fullmatch(folder.name) else None
+        if expected and expected != found:
+            raise Corrupt(
+                f"the plan in {folder} was changed: its digest is {found[:16]}…, not {expected[:16]}….",
+                way_out="Propose again; a changed plan needs a new approval.",
+            )
+        try:
+            plan = json.loads(data)
+            same = canonical(plan) == data
+        except ValueError as error:
+            raise Corrupt(f"the plan in {folder} is not JSON: {error}.") from error
+        if not same:
+            raise Corrupt(f"the plan in {folder} is not in canonical form (RFC 8785).")
+        return plan, found
+
+    def estimate(self, plan_digest):
+        """Return the newest estimate of a plan, or {}."""
+        found = sorted(self.plan_dir(plan_digest).glob("estimate-*.json"), key=_number)
+        return json.loads(found[-1].read_text()) if found else {}
+
+    def save_approval(self, plan_digest, key, approval):
+        """Keep an approval beside its plan; key: the id of the public key."""
+        folder = self.plan_dir(plan_digest) / "approvals"
+        self.write(folder / f"{key}.json", approval.statement)
+        return self.write(folder / f"{key}.sig", approval.signature)
+
+    def approvals(self, folder):
+        """Return all approvals beside a plan."""
+        found = []
+        for path in sorted((folder / "approvals").glob("*.sig")):
+            statement = path.with_suffix(".json")
+            if statement.is_file():
+                found.append(Approval(statement.read_bytes(), path.read_bytes()))
+        return tuple(found)
+
+    # -- objects -----------------------------------------------------------------------------------------
+    def object_path(self, sha256):
+        return self.root / "objects" / sha256
+
+    def save_object(self, data):
+        """Keep bytes under their hash; return the hash."""
+        name = hashlib.sha256(data).hexdigest()
+        if not self.object_path(name).exists():
+            self.write(self.object_path(name), data)
+        return name
+
+    # -- runs --------------------------------------------------------------------------------------------
+    def run_dir(self, run):
+        return self.root / "runs" / check_run(run)
+
+    def journal_path(self, run):
+        return self.run_dir(run) / "journal.jsonl"
+
+    def journal(self, run):
+        """Return all events of a run. A last line without its end is a write under way: left out."""
+        try:
+            data = self.journal_path(run).read_bytes()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in data.split(b"\n")[:-1] if line]
+
+    def note(self, run, event):
+        """Append an event to a run's journal."""
+        self.append(self.journal_path(run), event)
+
+    def runs(self):
+        """Return the run ids, newest first."""
+        return sorted((path.parent.name for path in self.root.glob("runs/*/digest")), reverse=True)
+
+    # -- snapshots ---------------------------------------------------------------------------------------
+    def snapshot_path(self, site, endpoint):
+        return self.root / "snapshots" / f"{site}-{endpoint}.json"
+
+    def save_snapshot(self, site, endpoint, snapshot):
+        self.write(self.snapshot_path(site, endpoint), json.dumps(snapshot).encode())
+
+    def snapshot(self, site, endpoint):
+        """Return the last good snapshot of an endpoint, or None; one that does not read is None too."""
+        try:
+            return json.loads(self.snapshot_path(site, endpoint).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    # -- locks -------------------------------------------------------------------------------------------
+    @contextlib.contextmanager
+    def lock(self, run):
+        """Hold the short lock of a run while its claim is read and replaced."""
+        path = self.run_dir(run) / "lock"
+        with self._writing(path), open(path, "ab") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+
+def _number(path):
+    return int(re.sub(r"\D", "", path.stem) or 0)
