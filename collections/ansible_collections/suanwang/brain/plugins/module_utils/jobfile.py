@@ -21,8 +21,7 @@ SCHEMA = "urn:suanwang:brain:result:1"
 
 # POSIX sh and coreutils only: it must run on any login shell of any site. No `set -e`: the exit code of the
 # user's code is data here, and the result file must be written whatever happens.
-_WRAPPER = """\
-#!/bin/sh
+_WRAPPER = r"""#!/bin/sh
 # suanwang brain job: @NAME@
 umask 027
 cd @WORKDIR@ || exit 96
@@ -35,13 +34,15 @@ started=$(now)
 finish() {
   outputs=; sep=
 @OUTPUTS@
-  printf '{"schema":"@SCHEMA@","run":"@RUN@","component":"@COMPONENT@","attempt":@ATTEMPT@,"exit_code":%d,"reason":"%s","started":"%s","ended":"%s","outputs":{%s}}\\n' \
-    "$1" "$2" "$started" "$(now)" "$outputs" > out/.result.json.part && mv out/.result.json.part out/result.json
+  printf '{"schema":"@SCHEMA@","run":"@RUN@","component":"@COMPONENT@","attempt":@ATTEMPT@,' > out/.result.json.part
+  printf '"exit_code":%d,"reason":"%s","started":"%s","ended":"%s","outputs":{%s}}\n' \
+    "$1" "$2" "$started" "$(now)" "$outputs" >> out/.result.json.part && mv out/.result.json.part out/result.json
   exit "$1"
 }
 output() {
   [ -f "out/$2" ] || return 0
-  outputs="$outputs$sep\"$1\":{\"path\":\"$2\",\"size\":$(wc -c < "out/$2" | tr -d ' '),\"sha256\":\"$(sum "out/$2")\"}"; sep=,
+  size=$(wc -c < "out/$2" | tr -d ' ')
+  outputs="$outputs$sep\"$1\":{\"path\":\"$2\",\"size\":$size,\"sha256\":\"$(sum "out/$2")\"}"; sep=,
 }
 [ "$(sum @ARCHIVE@)" = @CODE_SHA256@ ] || finish 97 "code differs from its checksum"
 tar -xf @ARCHIVE@ -C code || finish 97 "code archive does not unpack"

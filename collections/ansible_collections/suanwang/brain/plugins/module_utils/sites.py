@@ -17,7 +17,8 @@ import pathlib
 import stat
 
 from . import configfile
-from .errors import Invalid, NotFound
+from .errors import Invalid
+from .errors import NotFound
 from .http import Http
 from .platforms.registry import platform_class
 from .resources import Link
@@ -165,9 +166,7 @@ class Config:
         folder = os.environ.get("SUANWANG_CREDENTIALS") or self.folder / "credentials"
         path = pathlib.Path(folder).expanduser() / name
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise Invalid(
-                f"the credential {path} is readable by others.", way_out="Run chmod 600 on it."
-            )
+            raise Invalid(f"the credential {path} is readable by others.", way_out="Run chmod 600 on it.")
         return path
 
 
@@ -209,6 +208,27 @@ class Connection:
             key_path=self.config.secret_path(account.credential),
             known_hosts=self.config.folder / endpoint.known_hosts,
         )
+
+
+def connect(params):
+    """Return the Platform that a verb's parameters name: config, site, endpoint, tenant.
+
+    endpoint may be left out where the site has one platform only.
+    """
+    config = load(params.get("config"))
+    if not params.get("site"):
+        raise Invalid("no site is named.", way_out=f"Sites: {', '.join(sorted(config.sites))}.")
+    site = config.site(params["site"])
+    name = params.get("endpoint")
+    if not name:
+        if len(site.platforms) != 1:
+            raise Invalid(
+                f"the site has {len(site.platforms)} platforms, and no endpoint is named.",
+                site=site.id,
+                way_out=f"Endpoints: {', '.join(e.id for e in site.platforms)}.",
+            )
+        name = site.platforms[0].id
+    return config.platform(site.id, name, params.get("tenant"))
 
 
 def config_folder(named=None, environ=os.environ):
@@ -278,8 +298,7 @@ def _site(folder, path):
     _check_addresses(path, data)
     names = {field.name for field in dataclasses.fields(Endpoint)}
     endpoints = tuple(
-        Endpoint(**{key: value for key, value in item.items() if key in names})
-        for item in data["endpoints"]
+        Endpoint(**{key: value for key, value in item.items() if key in names}) for item in data["endpoints"]
     )
     for endpoint in endpoints:
         if endpoint.platform:
@@ -325,6 +344,7 @@ def _inside(address, networks):
 
 def _pin(folder, data):
     """Return SHA-256 over {endpoints, TLS pins and CAs, host keys, lab}: where a plan's site may be."""
+
     def content(name):
         path = folder / name if name else None
         return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else None

@@ -15,7 +15,8 @@ import pathlib
 import socket
 
 from ..module_utils.errors import Conflict
-from .clock import after, now
+from .clock import after
+from .clock import now
 
 LEASE_S = 300
 
@@ -64,8 +65,7 @@ def take(store, run, pid):
         held = _read(path)
         if held and held["pid"] != pid and _alive(held):
             raise Conflict(
-                f"run {run} is being applied by {held['holder']}, process {held['pid']}"
-                f" on {held['host']}.",
+                f"run {run} is being applied by {held['holder']}, process {held['pid']} on {held['host']}.",
                 way_out="Wait for it, or follow it with log.yml.",
             )
         store.write(path, json.dumps(_mine(pid)).encode())

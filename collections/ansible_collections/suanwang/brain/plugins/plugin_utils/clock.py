@@ -5,21 +5,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
+from datetime import timedelta
+from datetime import UTC
 
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def text(moment):
-    return moment.astimezone(timezone.utc).strftime(_FORM)
+    return moment.astimezone(UTC).strftime(_FORM)
 
 
 def moment(value):
-    return datetime.strptime(value, _FORM).replace(tzinfo=timezone.utc)
+    return datetime.strptime(value, _FORM).replace(tzinfo=UTC)
 
 
 def now():
-    return text(datetime.now(timezone.utc))
+    return text(datetime.now(UTC))
 
 
 def after(value, seconds):

@@ -10,13 +10,15 @@ namespace ``approval@suanwang``. ``ssh-keygen -Y verify -n approval@suanwang`` s
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 import struct
 from dataclasses import dataclass
 
-from ..module_utils.errors import Invalid, Refused
+from ..module_utils.errors import Invalid
+from ..module_utils.errors import Refused
 
 try:
     import asyncssh
@@ -58,7 +60,7 @@ class Approval:
 
 
 def sign(key, plan_digest, run, approver, at, expires):
-    """Return the Approval of a plan by `key`, an asyncssh private key or agent key pair."""
+    """Return the Approval of a plan by `key`, an asyncssh private key or an AgentKey."""
     claims = {
         "schema": SCHEMA,
         "digest": plan_digest,
@@ -68,6 +70,8 @@ def sign(key, plan_digest, run, approver, at, expires):
         "expires": expires,
     }
     statement = canonical(claims)
+    if isinstance(key, AgentKey):
+        return Approval(statement, key.sshsig(statement))
     return Approval(statement, asyncssh.create_sshsig(key, statement, namespace=NAMESPACE))
 
 
@@ -85,6 +89,65 @@ def read_key(path):
             f"{path} is not an OpenSSH private key without passphrase.",
             way_out="Load it into ssh-agent and leave `key` out, or name another file.",
         ) from error
+
+
+def agent_key(allowed_signers):
+    """Return an AgentKey for the first key of ssh-agent that allowed_signers knows; hardware keys work this way."""
+
+    async def first():
+        async with asyncssh.connect_agent() as agent:
+            for pair in await agent.get_keys():
+                if principals_of(pair.public_data, allowed_signers):
+                    return AgentKey(pair.public_data)
+        return None
+
+    try:
+        found = asyncio.run(first())
+    except OSError:
+        found = None
+    if found is None:
+        raise Invalid(
+            "no key is named, and ssh-agent holds none that allowed_signers knows.",
+            way_out="Name an OpenSSH private key with -e key=FILE.",
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class AgentKey:
+    """A key whose private half stays in ssh-agent."""
+
+    public_data: bytes
+
+    def sshsig(self, data):
+        """Return the armoured SSHSIG of data, made by the agent (PROTOCOL.sshsig, hash sha512)."""
+
+        def text(value):
+            return struct.pack(">I", len(value)) + value
+
+        head = text(NAMESPACE.encode()) + text(b"") + text(b"sha512")
+        to_sign = b"SSHSIG" + head + text(hashlib.sha512(data).digest())
+
+        async def ask():
+            async with asyncssh.connect_agent() as agent:
+                for pair in await agent.get_keys():
+                    if pair.public_data == self.public_data:
+                        if pair.sig_algorithm == b"ssh-rsa":
+                            pair.set_sig_algorithm(b"rsa-sha2-512")
+                        return await pair.sign_async(to_sign)
+            raise Invalid("the key is no longer in ssh-agent.", way_out="Add it with ssh-add.")
+
+        body = b"SSHSIG" + struct.pack(">I", 1) + text(self.public_data) + head
+        raw = base64.b64encode(body + text(asyncio.run(ask()))).decode("ascii")
+        lines = [raw[at : at + 70] for at in range(0, len(raw), 70)]
+        armour = ["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""]
+        return "\n".join(armour).encode("ascii")
+
+
+def fingerprint(key):
+    """Return the fingerprint of a key as ssh-keygen -l prints it."""
+    digest_ = base64.b64encode(hashlib.sha256(public_blob(key)).digest()).decode().rstrip("=")
+    return f"SHA256:{digest_}"
 
 
 def public_blob(key):
@@ -127,6 +190,15 @@ def principals_of(blob, allowed_signers):
     return tuple(found)
 
 
+def principals_listed(allowed_signers):
+    """Return every principal that an allowed_signers file names."""
+    found = []
+    for line in allowed_signers.splitlines():
+        if line.strip() and not line.startswith("#"):
+            found.extend(name for name in line.split()[0].split(",") if name not in found)
+    return tuple(found)
+
+
 def _holds(approval, principal, allowed_signers):
     try:
         return asyncssh.validate_sshsig(
@@ -156,9 +228,7 @@ def check_approval(approval, plan, plan_digest, policy, allowed_signers):
     if who not in policy["approvers"]:
         raise Refused(f"{who} is not an approver in policy.yml.", way_out=_who_may(policy))
     if who == plan["requester"]:
-        raise Refused(
-            f"{who} asked for this plan and cannot approve it.", way_out=_who_may(policy)
-        )
+        raise Refused(f"{who} asked for this plan and cannot approve it.", way_out=_who_may(policy))
     if not _holds(approval, who, allowed_signers):
         raise Refused(f"the signature of {who} does not fit the approved statement.")
     return claims
@@ -195,6 +265,4 @@ def judge(approvals, plan, plan_digest, policy, allowed_signers, now):
         if claims["expires"] > now and claims["approver"] not in fresh:
             fresh.append(claims["approver"])
     needed = policy["approvals"]
-    return Verdict(
-        tuple(valid), tuple(refusals), len(valid) >= needed, len(valid) >= needed > len(fresh)
-    )
+    return Verdict(tuple(valid), tuple(refusals), len(valid) >= needed, len(valid) >= needed > len(fresh))

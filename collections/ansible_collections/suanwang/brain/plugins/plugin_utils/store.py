@@ -19,9 +19,15 @@ import pathlib
 import re
 import tempfile
 
-from ..module_utils.errors import Conflict, Corrupt, Invalid, NotFound
-from ..module_utils.names import RUN, check_run
-from .statement import Approval, canonical, digest
+from ..module_utils.errors import Conflict
+from ..module_utils.errors import Corrupt
+from ..module_utils.errors import Invalid
+from ..module_utils.errors import NotFound
+from ..module_utils.names import check_run
+from ..module_utils.names import RUN
+from .statement import Approval
+from .statement import canonical
+from .statement import digest
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -115,9 +121,7 @@ class Store:
             if len(found) == 1:
                 return found[0]
             said = "several plans" if found else "no plan"
-            raise NotFound(
-                f"the store {self.root} has {said} {text}…", way_out="Name more of the digest."
-            )
+            raise NotFound(f"the store {self.root} has {said} {text}…", way_out="Name more of the digest.")
         folder = pathlib.Path(text).expanduser().absolute()
         if folder.name == "plan.json":
             folder = folder.parent
@@ -152,11 +156,10 @@ class Store:
         found = sorted(self.plan_dir(plan_digest).glob("estimate-*.json"), key=_number)
         return json.loads(found[-1].read_text()) if found else {}
 
-    def save_approval(self, plan_digest, key, approval):
+    def save_approval(self, folder, key, approval):
         """Keep an approval beside its plan; key: the id of the public key."""
-        folder = self.plan_dir(plan_digest) / "approvals"
-        self.write(folder / f"{key}.json", approval.statement)
-        return self.write(folder / f"{key}.sig", approval.signature)
+        self.write(folder / "approvals" / f"{key}.json", approval.statement)
+        return self.write(folder / "approvals" / f"{key}.sig", approval.signature)
 
     def approvals(self, folder):
         """Return all approvals beside a plan."""

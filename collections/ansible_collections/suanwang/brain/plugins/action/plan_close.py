@@ -1,0 +1,67 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from ..module_utils.errors import BrainError
+from ..plugin_utils import claim
+from ..plugin_utils.api import BrainAction
+from ..plugin_utils.run_pass import RunPass
+
+
+class RunFailed(BrainError):
+    """The run did not succeed; the message holds a sentence for each culprit."""
+
+    code = "run_failed"
+
+
+class ActionModule(BrainAction):
+    """Judge a pass, and close the journal where everything ended well."""
+
+    def act(self, task_vars):
+        run_pass = RunPass.current()
+        plan, ends = run_pass.plan, {}
+        for item in plan["components"]:
+            ends[item["id"]] = run_pass.told("end", item["id"]) or {
+                "state": "unfinished",
+                "message": "it did not run in this pass",
+            }
+        bad = {name: end for name, end in ends.items() if end["state"] != "succeeded"}
+        state = "succeeded" if not bad else "failed"
+        if run_pass.facts["purpose"] == "release":
+            state = "released" if not bad else "failed"
+        if not run_pass.check:
+            run_pass.note(None, "closed", state=state)
+            claim.release(run_pass.store, run_pass.run, run_pass.facts["pid"])
+        if bad:
+            raise RunFailed(
+                f"run {run_pass.run} did not end well: {_sentences(bad)}",
+                way_out=f"Again: ansible-playbook playbooks/apply.yml -e plan={run_pass.run}."
+                f" Give everything back: ansible-playbook playbooks/release.yml -e plan={run_pass.run}.",
+            )
+        return {
+            "changed": False,
+            "brain_run": plan["run"],
+            "brain_digest": run_pass.facts["digest"],
+            "brain_state": "checked" if run_pass.check else state,
+            "components": ends,
+            **_brought_home(run_pass),
+        }
+
+
+def _sentences(bad):
+    culprits = {name: end for name, end in bad.items() if not end.get("culprit")}
+    waiting = [name for name in bad if name not in culprits]
+    said = [f"{name}: {end.get('message', end['state'])}" for name, end in culprits.items()]
+    if waiting:
+        said.append(f"not started because of that: {', '.join(waiting)}.")
+    return " ".join(said)
+
+
+def _brought_home(run_pass):
+    """Return {models: [{component, path, sha256, accuracy, rows}]} as this run's journal has them."""
+    found = {}
+    for event in run_pass.store.journal(run_pass.run):
+        if event["event"] == "evaluated":
+            found[event["component"]] = {key: event[key] for key in ("component", "path", "sha256", "accuracy", "rows")}
+    return {"models": list(found.values())}

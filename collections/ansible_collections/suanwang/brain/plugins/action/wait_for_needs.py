@@ -1,0 +1,67 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import time
+
+from ..module_utils.errors import BrainError
+from ..module_utils.errors import Conflict
+from ..plugin_utils.api import BrainAction
+from ..plugin_utils.run_pass import HOST_PREFIX
+from ..plugin_utils.run_pass import RunPass
+
+#: A look is one stat of a file in memory; the pause bounds how late a dependant starts.
+PAUSE_S = 0.2
+
+
+class NeedFailed(BrainError):
+    """Something that this component needs ended badly."""
+
+    code = "need_failed"
+
+
+class ActionModule(BrainAction):
+    """Wait until everything that a component needs has ended well in this pass."""
+
+    def act(self, task_vars):
+        run_pass = RunPass.current()
+        component = run_pass.component_of_host(str(task_vars["inventory_hostname"]))
+        if component is None:
+            return {"changed": False, "kind": "", "unmet": []}
+        unmet = list(component["needs"])
+        if self._task.check_mode or run_pass.check:
+            return {"changed": False, "kind": component["kind"], "unmet": unmet}
+        run_pass.placed(component)
+        self._check_order(component, task_vars)
+        if unmet:
+            run_pass.note(component["id"], "waiting", needs=unmet)
+        while unmet:
+            unmet = [need for need in unmet if not self._ended(run_pass, component, need)]
+            if unmet:
+                time.sleep(PAUSE_S)
+        run_pass.note(component["id"], "begin")
+        return {"changed": False, "kind": component["kind"], "unmet": []}
+
+    def _ended(self, run_pass, component, need):
+        end = run_pass.told("end", need)
+        if end is None:
+            return False
+        if end["state"] != "succeeded":
+            culprit = end.get("culprit") or need
+            raise NeedFailed(
+                f"{component['id']} was not started: what it needs failed ({culprit}).",
+                details={"culprit": culprit},
+            )
+        return True
+
+    def _check_order(self, component, task_vars):
+        """A need outside this play, or behind this host in it, would never end: say so at once."""
+        hosts = list(task_vars.get("ansible_play_hosts_all") or ())
+        mine = hosts.index(HOST_PREFIX + component["id"])
+        for need in component["needs"]:
+            if HOST_PREFIX + need not in hosts[:mine]:
+                raise Conflict(
+                    f"{component['id']} needs {need}, which is not before it in this play.",
+                    way_out="Run the whole plan; --limit is not for components.",
+                )

@@ -1,0 +1,24 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module name → Verb. A static table, so that a shipped module carries what it needs."""
+
+from __future__ import annotations
+
+from .alarm import ALARM_INFO
+from .artifact import ARTIFACT
+from .dataset import DATASET
+from .dataset import DATASET_INFO
+from .job import JOB
+from .job import JOB_INFO
+from .pools import POOL_INFO
+
+VERBS = {
+    "alarm_info": ALARM_INFO,
+    "artifact": ARTIFACT,
+    "dataset": DATASET,
+    "dataset_info": DATASET_INFO,
+    "job": JOB,
+    "job_info": JOB_INFO,
+    "pool_info": POOL_INFO,
+}

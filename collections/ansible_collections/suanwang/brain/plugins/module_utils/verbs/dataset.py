@@ -1,0 +1,87 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""dataset, dataset_info: bytes at a site, checked by SHA-256."""
+
+from __future__ import annotations
+
+from ..errors import Invalid
+from ..resources import to_plain
+from .verb import diff
+from .verb import PLANNED
+from .verb import Verb
+
+_INFO = {"path": {"type": "str", "required": True}}
+_OPTIONS = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "path": {"type": "str"},
+    "source": {"type": "path"},
+    "sha256": {"type": "str"},
+    "rate_kbps": {"type": "int"},
+    **PLANNED,
+}
+
+
+def absolute(platform, path):
+    """Return a path below the storage root as an absolute one there; raise Invalid where it leaves it."""
+    parts = path.split("/")
+    if path.startswith("/") or ".." in parts or not all(parts):
+        raise Invalid(
+            f"the path {path!r} is not one below the storage root.",
+            site=platform.site.id,
+            way_out="Name a relative path without `..`.",
+        )
+    return f"{platform.files.root()}/{path}"
+
+
+def _run(platform, params, check, report):
+    path = absolute(platform, params["path"])
+    where = f"{platform.site.id}: {path}"
+    if params["state"] == "absent":
+        return _remove(platform, path, where, check, report)
+    wanted = f"sha256 {params['sha256']}"
+    report("intent", message=f"put {where}")
+    changed = platform.files.put(
+        params["source"],
+        path,
+        sha256=params["sha256"],
+        rate_kbps=params["rate_kbps"],
+        report=lambda state: report("progress", **state),
+        check=check,
+    )
+    found = None if check and changed else platform.files.dataset(path)
+    return {
+        "changed": changed,
+        "dataset": to_plain(found) if found else None,
+        "diff": diff(where, [], [wanted]) if changed else diff(where, [wanted], [wanted]),
+    }
+
+
+def _remove(platform, path, where, check, report):
+    there = platform.files.exists(path)
+    if there and not check:
+        report("intent", message=f"remove {where}")
+        platform.files.remove_tree(path)
+    return {
+        "changed": there,
+        "dataset": None,
+        "diff": diff(where, ["present"] if there else [], []),
+    }
+
+
+def _info(platform, params, check, report):
+    found = platform.files.dataset(absolute(platform, params["path"]))
+    return {"changed": False, "dataset": to_plain(found) if found else None}
+
+
+DATASET = Verb(
+    _run,
+    _OPTIONS,
+    {
+        "required_if": [
+            ("planned", False, ["site", "path"]),
+        ]
+    },
+    writes=True,
+)
+DATASET_INFO = Verb(_info, _INFO)

@@ -1,0 +1,159 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task names on disk → facts for the planner: sizes, checksums, and the archive of the code.
+
+Big inputs stay where they are and are named by path and checksum. Code, and the parts of an input that has a holdout,
+are kept in the store, under their checksum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pathlib
+import tarfile
+
+from ..module_utils import configfile
+from ..module_utils.errors import Corrupt
+from ..module_utils.errors import Invalid
+from .planning.task import CodeFact
+from .planning.task import Facts
+from .planning.task import FileFact
+from .planning.task import parse
+
+MAX_CODE_MIB = 64
+_LEFT_OUT = {"__pycache__", ".git", ".ipynb_checkpoints"}
+
+
+def read_task(path):
+    """Return (Task, its folder, SHA-256 of the file)."""
+    path = pathlib.Path(path).expanduser().absolute()
+    document = configfile.parse(path)
+    try:
+        task = parse(document)
+    except Invalid as error:
+        field = error.details.get("field") or ""
+        where = configfile.place(path, _keys(field))
+        raise Invalid(f"{where}: {error.message}", way_out=error.way_out, details=error.details) from error
+    return task, path.parent, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _keys(field):
+    keys = []
+    for part in field.replace("[", ".[").split("."):
+        if part:
+            keys.append(int(part[1:-1]) if part.startswith("[") else part)
+    return tuple(keys)
+
+
+def facts(task, folder, store):
+    """Return the Facts about every input file and every code folder of a task."""
+    inputs, codes = {}, {}
+    for component in task.components:
+        for number, item in enumerate(component.inputs):
+            if item.uri is not None:
+                field = f"components[{component.index}].inputs[{number}]"
+                inputs[component.id, item.name] = _file(item, folder, store, field)
+        if component.code is not None:
+            codes[component.id] = _code(component, folder, store)
+    return Facts(inputs, codes)
+
+
+def _local(uri, folder, field):
+    text = uri.removeprefix("file://") if uri.startswith("file://") else uri
+    if "://" in text:
+        raise Invalid(
+            f"{field}.uri: {uri} is not a file here; this version moves files of the controller only.",
+            way_out="Fetch it first and name the file.",
+            details={"field": f"{field}.uri"},
+        )
+    return (folder / pathlib.Path(text).expanduser()).absolute()
+
+
+def _file(item, folder, store, field):
+    path = _local(item.uri, folder, field)
+    if not path.is_file():
+        raise Invalid(
+            f"{field}.uri: the dataset {path} is not there.",
+            way_out="Correct `uri`; it is relative to the task file.",
+            details={"field": f"{field}.uri"},
+        )
+    with open(path, "rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    for key, stated, real in (
+        ("sha256", item.sha256, found),
+        ("size", item.size, path.stat().st_size),
+    ):
+        if stated is not None and stated != real:
+            raise Corrupt(
+                f"{field}.{key}: {path} has {key} {real}, the task says {stated}.",
+                way_out="Get the right file, or correct the task.",
+                details={"field": f"{field}.{key}"},
+            )
+    kept = held = None
+    if item.holdout:
+        kept, held = _split(path, *item.holdout, store)
+    return FileFact(
+        uri=item.uri,
+        filename=path.name,
+        source=str(path),
+        sha256=found,
+        size=path.stat().st_size,
+        kept=kept,
+        held=held,
+    )
+
+
+def _split(path, modulo, remainder, store):
+    """Return ((sha256, size) of the lines that may leave, the same of the withheld ones)."""
+    parts = ([], [])
+    with open(path, "rb") as stream:
+        for index, line in enumerate(stream):
+            parts[index % modulo == remainder].append(line)
+    kept, held = (b"".join(lines) for lines in parts)
+    return (store.save_object(kept), len(kept)), (store.save_object(held), len(held))
+
+
+def _code(component, folder, store):
+    root = folder / component.code.path
+    field = f"components[{component.index}].code"
+    if not (root / component.code.entry).is_file():
+        raise Invalid(
+            f"{field}: {root / component.code.entry} is not there.",
+            way_out="Correct `path` and `entry`; `path` is relative to the task file.",
+            details={"field": field},
+        )
+    data = archive(root, field)
+    return CodeFact(str(root), store.save_object(data), len(data))
+
+
+def archive(root, field="code"):
+    """Return the bytes of a USTAR archive of a folder: sorted, times 0, no owner, so that equal code is equal bytes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for path in sorted(_files(root)):
+            if path.is_symlink():
+                raise Invalid(
+                    f"{field}: {path} is a symbolic link, which does not travel.",
+                    way_out="Put the file itself into the folder.",
+                )
+            entry = tarfile.TarInfo(str(path.relative_to(root)))
+            entry.size = path.stat().st_size
+            entry.mode = 0o755 if os.access(path, os.X_OK) else 0o644
+            if buffer.tell() + entry.size > MAX_CODE_MIB * 2**20:
+                raise Invalid(
+                    f"{field}: the folder {root} holds more than {MAX_CODE_MIB} MiB.",
+                    way_out="Name big files as inputs.",
+                )
+            with open(path, "rb") as stream:
+                tar.addfile(entry, stream)
+    return buffer.getvalue()
+
+
+def _files(root):
+    for path in root.rglob("*"):
+        inside = path.relative_to(root).parts
+        if not _LEFT_OUT.intersection(inside) and (path.is_file() or path.is_symlink()):
+            yield path

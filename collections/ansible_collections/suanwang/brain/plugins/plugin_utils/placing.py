@@ -1,0 +1,108 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Preflight: where a component runs already, or the first allowed pool that is fit for it now."""
+
+from __future__ import annotations
+
+from ..module_utils.errors import BrainError
+from ..module_utils.hostvars import state_at
+from ..module_utils.verbs.job import look_at_all
+from . import clock
+from .perception import read_endpoint
+
+
+def place(run_pass, component):
+    """Return {pool, site, endpoint, name, arch, accelerator, found, state}, or the same with `error`.
+
+    The component's name is looked up at every allowed pool first. A pool that cannot answer leaves the component
+    undecided: then nothing is submitted anywhere else, because the job may be there.
+    """
+    looks = {
+        "run": run_pass.run,
+        "component": component["id"],
+        "attempts": 1 + component.get("retry", 0),
+    }
+    undecided = []
+    for site, endpoint in dict.fromkeys(tuple(p.split("/", 2)[:2]) for p in component["pools"]):
+        try:
+            seen = look_at_all(_platform(run_pass, site, endpoint), looks)
+        except BrainError as error:
+            undecided.append(str(error.at(site)))
+            continue
+        if seen.there:
+            return _found(run_pass, component, site, endpoint, seen)
+    if undecided:
+        said = " ".join(undecided)
+        return _error(component, f"{component['id']} is undecided: it may run already. {said}")
+    return _chosen(run_pass, component)
+
+
+def _platform(run_pass, site, endpoint):
+    return run_pass.config.platform(site, endpoint, run_pass.plan["tenant"])
+
+
+def _found(run_pass, component, site, endpoint, seen):
+    allowed = [pool for pool in component["pools"] if pool.startswith(f"{site}/{endpoint}/")]
+    native = seen.job.pool if seen.job else None
+    pool = next((p for p in allowed if p.split("/", 2)[2] == native), allowed[0])
+    facts = {} if seen.ended else _facts(_pools(run_pass, site, endpoint).get(pool))
+    return {**_record(pool, facts), "found": True, "state": seen.state}
+
+
+def _chosen(run_pass, component):
+    reasons = []
+    for pool_id in component["pools"]:
+        site, endpoint, _name = pool_id.split("/", 2)
+        try:
+            pool = _pools(run_pass, site, endpoint).get(pool_id)
+        except BrainError as error:
+            reasons.append(str(error.at(site)))
+            continue
+        why_not = unfit(component, pool, clock.now())
+        if why_not is None:
+            return {**_record(pool_id, _facts(pool)), "found": False, "state": None}
+        reasons.append(f"{pool_id}: {why_not}")
+    said = " ".join(reasons)
+    return _error(component, f"no allowed pool is fit for {component['id']} now. {said}")
+
+
+def _pools(run_pass, site, endpoint):
+    record = run_pass.config.site(site)
+    pools = read_endpoint(run_pass.config, record, record.endpoint(endpoint), clock.now(), run_pass.plan["tenant"])
+    return {pool.id: pool for pool in pools}
+
+
+def unfit(component, pool, now):
+    """Return the sentence that says why a component cannot run on a pool now, or None. Waiting is no reason."""
+    if pool is None:
+        return "the platform no longer shows this pool."
+    state = state_at(pool, now)
+    if state in ("lost", "drained") or not pool.open:
+        return f"it takes no work (state {state}, {'open' if pool.open else 'closed'})."
+    wanted = component.get("accelerators", 0)
+    held = pool.capacity.accelerators
+    if wanted and held is not None and held < wanted:
+        return f"{wanted} accelerators are asked for, {held} are there."
+    nodes = pool.capacity.nodes
+    if nodes is not None and nodes < component.get("nodes", 1):
+        return f"{component['nodes']} nodes are asked for, {nodes} are there."
+    if pool.max_wall_s is not None and pool.max_wall_s < component["wall_s"]:
+        return f"{component['wall_s']} s are asked for, {pool.max_wall_s} s are allowed."
+    return None
+
+
+def _facts(pool):
+    if pool is None:
+        return {}
+    return {"arch": pool.arch, "accelerator": pool.accelerator.model if pool.accelerator else None}
+
+
+def _record(pool_id, facts):
+    site, endpoint, name = pool_id.split("/", 2)
+    known = {"arch": None, "accelerator": None, **facts}
+    return {"pool": pool_id, "site": site, "endpoint": endpoint, "name": name, **known}
+
+
+def _error(component, sentence):
+    return {**_record(component["pools"][0], {}), "found": False, "state": None, "error": sentence}

@@ -1,0 +1,156 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One pass of a playbook over a run: what its workers share, in a folder private to that playbook process.
+
+The folder lies in ansible's DEFAULT_LOCAL_TMP, which one playbook process makes, its workers inherit, and its exit
+removes. No variable reaches it: host variables and `-e` change nothing. The plan is read again and its digest checked
+again at every use.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import pathlib
+
+from ansible import constants
+
+from ..module_utils import sites
+from ..module_utils.errors import Conflict
+from ..module_utils.errors import Invalid
+from . import claim
+from . import clock
+from .store import Store
+
+_FILE = "swb-pass.json"
+HOST_PREFIX = "c-"
+
+
+def _folder():
+    return pathlib.Path(constants.DEFAULT_LOCAL_TMP)
+
+
+class RunPass:
+    """The pass that plan_load opened in this playbook process."""
+
+    def __init__(self, facts):
+        self.facts = facts
+        self.store = Store(facts["store"])
+        self.plan_dir = pathlib.Path(facts["plan_dir"])
+        self.check = facts["check"]
+
+    # -- opening and finding ---------------------------------------------------------------------------
+    @classmethod
+    def open(cls, *, store, plan_dir, digest, config, check, may_start, purpose, pid):
+        """Begin a pass; the pass before it in the same process, if any, is over."""
+        facts = {
+            "store": str(store.root),
+            "plan_dir": str(plan_dir),
+            "digest": digest,
+            "config": str(config),
+            "check": check,
+            "may_start": may_start,
+            "purpose": purpose,
+            "pid": pid,
+            "id": f"{clock.now()}-{pid}",
+        }
+        for old in _folder().glob("swb-*.json"):
+            old.unlink()
+        (_folder() / _FILE).write_text(json.dumps(facts))
+        return cls(facts)
+
+    @classmethod
+    def current(cls):
+        """Return the pass of this playbook process; raise Invalid where there is none."""
+        path = _folder() / _FILE
+        if not path.is_file():
+            raise Invalid(
+                "no plan is loaded in this playbook.",
+                way_out="Put suanwang.brain.plan_load before it, or give the parameters instead of `planned`.",
+            )
+        return cls(json.loads(path.read_text()))
+
+    # -- the verified plan -----------------------------------------------------------------------------
+    @functools.cached_property
+    def plan(self):
+        plan, digest = self.store.read_plan(self.plan_dir)
+        if digest != self.facts["digest"]:
+            raise Conflict(
+                f"the plan in {self.plan_dir} changed while it was being applied.",
+                way_out="Start again; a changed plan needs a new approval.",
+            )
+        return plan
+
+    @property
+    def run(self):
+        return self.plan["run"]
+
+    @functools.cached_property
+    def config(self):
+        return sites.load(self.facts["config"])
+
+    def component(self, name):
+        """Return a component of the plan, or None where the plan has none of that name."""
+        return next((item for item in self.plan["components"] if item["id"] == name), None)
+
+    def component_of_host(self, host):
+        """Return the component that a host stands for, or None: a stranger in our group is left alone."""
+        return self.component(host.removeprefix(HOST_PREFIX)) if host.startswith(HOST_PREFIX) else None
+
+    # -- what workers tell each other --------------------------------------------------------------------
+    def _record(self, kind, name):
+        return _folder() / f"swb-{kind}-{name}.json"
+
+    def tell(self, kind, name, record):
+        """Leave a record for the other workers of this pass. kind: placed | datum | end."""
+        path = self._record(kind, name)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps(record))
+        part.replace(path)
+
+    def told(self, kind, name):
+        """Return a record of this pass, or None."""
+        try:
+            return json.loads(self._record(kind, name).read_text())
+        except FileNotFoundError:
+            return None
+
+    def placed(self, component):
+        """Return {pool, site, endpoint, name, arch, …} of where a component runs.
+
+        move_data and collect follow the component they serve.
+        """
+        found = self.told("placed", component.get("of", component["id"]))
+        if found is None:
+            raise Conflict(
+                f"{component['id']} has no pool in this pass.",
+                way_out="Run the whole playbook: its preflight chooses the pools.",
+            )
+        if found.get("error"):
+            raise Conflict(found["error"], details={"placed": found})
+        return found
+
+    def succeeded(self):
+        """Return whether every component of the plan ended well in this pass."""
+        ends = [self.told("end", item["id"]) for item in self.plan["components"]]
+        return all(end and end["state"] == "succeeded" for end in ends)
+
+    # -- the journal -------------------------------------------------------------------------------------
+    def note(self, component, event, **fields):
+        """Append to the journal, and keep the claim alive. Nothing is written in check mode."""
+        if self.check:
+            return
+        claim.renew(self.store, self.run, self.facts["pid"])
+        known = {key: value for key, value in fields.items() if value is not None}
+        self.store.note(
+            self.run,
+            {
+                "at": clock.now(),
+                "pass": self.facts["id"],
+                "component": component,
+                "event": event,
+                **known,
+            },
+        )
