@@ -28,9 +28,7 @@ def write(path, text):
 
 def pip_settings():
     """What pip is told by environment variables and by the user's files, as one file."""
-    listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
-    )
+    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
     settings = {}
     for line in listed.stdout.splitlines():
         name, _, value = line.partition("=")

@@ -231,13 +231,13 @@ def connect(params):
     return config.platform(site.id, name, params.get("tenant"))
 
 
-def config_folder(named=None, environ=os.environ):
+def config_folder(named=None, environ=None):
     """Return the config folder: the parameter, else SUANWANG_CONFIG, else the checkout's config/lab."""
     checkout = pathlib.Path(__file__).resolve().parents[6] / "config" / "lab"
     tried = []
     for how, value in (
         ("parameter config", named),
-        ("SUANWANG_CONFIG", environ.get("SUANWANG_CONFIG")),
+        ("SUANWANG_CONFIG", (environ or os.environ).get("SUANWANG_CONFIG")),
         ("the checkout", checkout),
     ):
         if not value:

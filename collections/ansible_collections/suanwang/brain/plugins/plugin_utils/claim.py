@@ -47,7 +47,7 @@ def _mine(pid):
 
 def _alive(claim):
     if claim["host"] == socket.gethostname() and claim["boot_id"] == _boot_id():
-        return start_ticks(claim["pid"]) == claim["start_ticks"] is not None
+        return claim["start_ticks"] is not None and start_ticks(claim["pid"]) == claim["start_ticks"]
     return claim["until"] > now()
 
 

@@ -18,24 +18,22 @@ def promised(store, now):
             plan, digest = store.read_plan(folder)
         except (BrainError, OSError):
             continue  # a damaged plan can never be applied, so it holds nothing
-        ended = _ended(store.journal(run))
-        begun = ended is not None
-        if ended == "over" or not (begun or store.approvals(folder)):
+        begun, ended = _progress(store.journal(run))
+        approved = bool(store.approvals(folder)) and now <= plan["window"]["start_by"]
+        if ended is None or not (begun or approved):
             continue
-        if not begun and plan["window"]["start_by"] < now:
-            continue
-        found.extend(commitments(plan, store.estimate(digest), ended or ()))
+        found.extend(commitments(plan, store.estimate(digest), ended, since=begun or now))
     return tuple(found)
 
 
-def _ended(journal):
-    """Return the components that have ended, None where nothing has begun, "over" where the run is closed."""
-    ended, begun = set(), False
+def _progress(journal):
+    """Return (when the run began or None, components that have ended; None for a run that is over)."""
+    begun, ended = None, set()
     for event in journal:
         if event["event"] == "loaded":
-            begun, ended = True, set()
+            begun, ended = begun or event["at"], set()
         elif event["event"] == "end" and event["state"] == "succeeded":
             ended.add(event["component"])
         elif event["event"] == "closed" and event["state"] in ("succeeded", "released"):
-            return "over"
-    return ended if begun else None
+            return begun, None
+    return begun, ended

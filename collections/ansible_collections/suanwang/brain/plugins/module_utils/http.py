@@ -1,0 +1,476 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One HTTP session a site endpoint. The only file that knows the library below it.
+
+TLS is verified against the endpoint's own CA; the environment's proxies and bundles are ignored; redirects are not
+followed. A call has a deadline of its own, because a timeout of the library is per read, so a server that trickles
+would hold us for ever. Reads are retried with jitter, writes never. No error holds a header, a token or a body.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import functools
+import json as jsonlib
+import os
+import pathlib
+import random
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from urllib.parse import urlunsplit
+
+from .errors import BrainError
+from .errors import Invalid
+from .errors import Refused
+from .errors import Timeout
+from .errors import Unauthorized
+from .errors import Unreachable
+
+try:
+    import netaddr
+except ImportError:
+    netaddr = None
+
+CONNECT_S = 5.0
+TRIES = 4
+BACKOFF_S = 0.2
+BODY_LIMIT = 64 * 1024 * 1024
+_GATEWAY = (502, 503, 504)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer, whatever its status. headers: lower-case names. body: parsed JSON, or None."""
+
+    status: int
+    headers: dict
+    body: object
+    text: str
+
+
+class Http:
+    """A session with one endpoint of a site. site, endpoint: records of sites.py.
+
+    folder: the config folder, for a relative `ca_bundle`.
+    """
+
+    def __init__(self, site, endpoint, folder):
+        self.site = site
+        self.endpoint = endpoint
+        self.folder = pathlib.Path(folder)
+        #: milliseconds of the last TCP connect; None before the first
+        self.rtt_ms = None
+        self._session = None
+        self._pid = None
+        self._lock = threading.Lock()
+        self._next_at = 0.0
+
+    def request(
+        self, method, path, *, params=None, json=None, headers=None, timeout_s=20, read=True
+    ):
+        """Send one request and return its Answer; the caller judges the status.
+
+        timeout_s: for the whole call with all its retries. read: False for what changes something, which is sent once.
+        Raises Unreachable or Timeout, with details.doubt True where a write may have happened; Unauthorized where
+        the server is not the one it should be.
+        """
+        name = f"{method} {path}"
+        until = time.monotonic() + timeout_s
+        for attempt in range(1, TRIES + 1):
+            answer = None
+            try:
+                self._take_turn(name, until)
+                answer = self._once(name, method, path, params, json, headers, until)
+                trouble = self._trouble(answer, name)
+            except Unreachable as error:
+                trouble = error
+            if trouble is None:
+                return answer
+            pause = _retry_after(answer)
+            if pause is None:
+                pause = BACKOFF_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)
+            last = attempt == TRIES or time.monotonic() + pause >= until
+            if last or not read or not trouble.retryable or isinstance(trouble, Timeout):
+                if read:
+                    trouble.details.pop("doubt", None)
+                raise trouble
+            time.sleep(pause)
+
+    def foreign_url(self, url):
+        """Return a URL found in an answer as one that we may open: through the address map, inside the networks.
+
+        Raises Refused for anything else: an answer must not send us to a third party.
+        """
+        parts = urlsplit(url)
+        try:
+            port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+        except (ValueError, KeyError):
+            port = None
+        host = parts.hostname
+        if port is None or not host or parts.username or parts.password:
+            raise self._foreign(url, "is no plain http or https address")
+        for row in getattr(self.site, "address_map", None) or ():
+            if (row["private"]["address"], row["private"]["port"]) == (host, port):
+                host, port = row["public"]["address"], row["public"]["port"]
+                break
+        if netaddr is None:
+            raise self._foreign(url, "cannot be checked: the Python library netaddr is missing")
+        try:
+            address = netaddr.IPAddress(host)
+        except (netaddr.AddrFormatError, ValueError):
+            raise self._foreign(url, "names a host that the site's address map does not") from None
+        networks = [net for nets in self.site.networks.values() for net in nets]
+        if not any(address in netaddr.IPNetwork(network) for network in networks):
+            raise self._foreign(url, "lies outside the site's networks")
+        netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
+
+    def close(self):
+        session, self._session = self._session, None
+        if session is not None and self._pid == os.getpid():
+            session.close()
+
+    # -- one exchange ------------------------------------------------------------------------------
+    def _foreign(self, url, why):
+        parts = urlsplit(url)
+        shown = f"{parts.scheme}://{parts.hostname}{parts.path}"
+        return Refused(
+            f"the address {shown} in an answer {why}.",
+            site=self.site.id,
+            way_out="Add it to `address_map` or `networks` of the site file, if it is the site's.",
+        )
+
+    def _take_turn(self, name, until):
+        if not self.endpoint.requests_a_s:
+            return
+        with self._lock:
+            at = max(self._next_at, time.monotonic())
+            if at >= until:
+                raise self._broken(
+                    Timeout, name, "the site's rate limit leaves no turn in time.", False
+                )
+            self._next_at = at + 1 / self.endpoint.requests_a_s
+        time.sleep(max(0.0, at - time.monotonic()))
+
+    def _once(self, name, method, path, params, json, headers, until):
+        library = _library()
+        session = self._ready_session()
+        left = until - time.monotonic()
+        if left <= 0:
+            raise self._broken(Timeout, name, "no time was left to ask.", False)
+        call = _Call()
+        watch = threading.Timer(left, call.cut)
+        watch.daemon = True
+        watch.start()
+        _current.call = call
+        try:
+            response = session.request(
+                method,
+                self._url(path),
+                params=params,
+                json=json,
+                headers=headers,
+                timeout=(min(CONNECT_S, left), left),
+                allow_redirects=False,
+                stream=True,
+            )
+            with response:
+                content = self._read(response, name)
+        except library.RequestException as error:
+            # `from None`: the library's own text and request object hold addresses and headers.
+            raise self._translate(error, call, name, until) from None
+        finally:
+            watch.cancel()
+            _current.call = None
+            self.rtt_ms = call.rtt_ms if call.rtt_ms is not None else self.rtt_ms
+        if call.was_cut:
+            raise self._late(name, call.sent)
+        text = content.decode("utf-8", "replace")
+        try:
+            body = jsonlib.loads(text) if text else None
+        except ValueError:
+            body = None
+        lower = {key.lower(): value for key, value in response.headers.items()}
+        return Answer(response.status_code, lower, body, text)
+
+    def _read(self, response, name):
+        content = bytearray()
+        for piece in response.iter_content(65536):
+            content += piece
+            if len(content) > BODY_LIMIT:
+                raise BrainError(
+                    f"the answer is larger than {BODY_LIMIT // 2**20} MiB.",
+                    site=self.site.id,
+                    request=name,
+                )
+        return bytes(content)
+
+    def _url(self, path):
+        host = self.endpoint.address
+        host = f"[{host}]" if ":" in host else host
+        return f"{self.endpoint.protocol}://{host}:{self.endpoint.port}{path}"
+
+    def _ready_session(self):
+        with self._lock:
+            if self._session is None or self._pid != os.getpid():
+                # Never the parent's: two processes on one TLS connection garble both.
+                self._session, self._pid = self._new_session(), os.getpid()
+            return self._session
+
+    def _new_session(self):
+        tls = self.endpoint.tls
+        session = _library().Session()
+        session.trust_env = False
+        if tls.get("ca_bundle"):
+            bundle = self.folder / tls["ca_bundle"]
+            if not bundle.is_file():
+                raise Invalid(
+                    f"the CA bundle {bundle} is not there.",
+                    site=self.site.id,
+                    way_out="Put the site's CA certificate there, or correct `tls.ca_bundle`.",
+                )
+            session.verify = str(bundle)
+        if self.endpoint.proxy:
+            session.proxies = dict.fromkeys(("http", "https"), self.endpoint.proxy)
+        adapter = _library().Adapter(tls.get("server_name"), tls.get("pin_sha256"))
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        return session
+
+    # -- what went wrong ---------------------------------------------------------------------------
+    def _broken(self, kind, name, message, doubt, way_out=None):
+        return kind(
+            message, site=self.site.id, request=name, way_out=way_out, details={"doubt": doubt}
+        )
+
+    def _late(self, name, sent):
+        return self._broken(Timeout, name, "no whole answer came in time.", sent)
+
+    def _trouble(self, answer, name):
+        if answer.status == 429:
+            wait = _retry_after(answer)
+            hint = f"Try again in {wait:.0f} s." if wait else "Try again later, or lower the rate."
+            return self._broken(
+                Unreachable, name, "the site says 429, too many requests.", False, hint
+            )
+        if answer.status in _GATEWAY:
+            said = f"a gateway in front of the site answers {answer.status}."
+            return self._broken(Unreachable, name, said, True)
+        return None
+
+    def _translate(self, error, call, name, until):
+        library = _library()
+        if call.was_cut or (isinstance(error, library.Late) and time.monotonic() >= until - 0.05):
+            return self._late(name, call.sent)
+        if isinstance(error, library.SSLError) and not call.sent:
+            found = self._broken(
+                Unauthorized,
+                name,
+                f"the server is not the one it should be: {_tls_reason(error)}.",
+                False,
+                "Check `tls.ca_bundle`, `tls.server_name` and the pin in the site file.",
+            )
+            return found
+        said = f"no answer: {_reason(error)}."
+        return self._broken(Unreachable, name, said, call.sent)
+
+
+def probe(endpoint, timeout_s=3.0):
+    """Return {reachable, rtt_ms} of a plain TCP connect to an endpoint. Never raises.
+
+    Through a proxy only the proxy can be tried, so rtt_ms is None there.
+    """
+    host, port = endpoint.address, endpoint.port
+    if endpoint.proxy:
+        parts = urlsplit(endpoint.proxy)
+        host, port = parts.hostname, parts.port or 3128
+    started = time.perf_counter()
+    try:
+        with socket.create_connection((host, port), timeout=timeout_s):
+            rtt_ms = round((time.perf_counter() - started) * 1000, 3)
+    except OSError:
+        return {"reachable": False, "rtt_ms": None}
+    return {"reachable": True, "rtt_ms": None if endpoint.proxy else rtt_ms}
+
+
+def _retry_after(answer):
+    """Return the seconds of Retry-After, a number or a date, or None."""
+    value = answer.headers.get("retry-after") if answer else None
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, at.timestamp() - time.time())
+
+
+def _causes(error):
+    """Yield an exception and everything it wraps."""
+    waiting, seen = [error], set()
+    while waiting:
+        one = waiting.pop(0)
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [getattr(one, "reason", None), one.__cause__, one.__context__, *one.args]
+
+
+def _reason(error):
+    """Return why a connection failed, in words that cannot hold a secret."""
+    for one in _causes(error):
+        if isinstance(one, OSError) and isinstance(one.errno, int) and one.errno > 0:
+            return os.strerror(one.errno).lower()
+    kind = type(error).__name__
+    words = {
+        "ConnectTimeout": "the connection was not made in time",
+        "ReadTimeout": "it took too long",
+        "ChunkedEncodingError": "the answer was cut short",
+        "ProxyError": "the proxy refused",
+    }
+    return words.get(kind, "the connection was cut")
+
+
+def _tls_reason(error):
+    for one in _causes(error):
+        said = getattr(one, "verify_message", None)
+        if said:
+            return str(said).rstrip(".")
+    for one in _causes(error):
+        if type(one).__name__ == "SSLError" and "ingerprint" in str(one):
+            return "its certificate is not the pinned one"
+        if type(one).__name__ == "CertificateError":
+            return "its certificate names another server"
+    return "TLS failed"
+
+
+# -- a call that can be cut from outside ------------------------------------------------------------
+_current = threading.local()
+
+
+class _Call:
+    """One exchange: its sockets, so that the watch can cut them, and whether anything was sent."""
+
+    def __init__(self):
+        self.sent = False
+        self.was_cut = False
+        self.rtt_ms = None
+        self._connections = []
+
+    def took(self, connection):
+        self._connections.append(connection)
+        if self.was_cut:
+            connection.cut()
+
+    def cut(self):
+        self.was_cut = True
+        for connection in list(self._connections):
+            connection.cut()
+
+
+class _Cuttable:
+    """Mixed into the library's connections.
+
+    A duplicate of the socket is kept because wrapping a socket in TLS takes its descriptor away.
+    """
+
+    _spare = None
+
+    def _new_conn(self):
+        started = time.perf_counter()
+        made = super()._new_conn()
+        self._drop_spare()
+        self._spare = made.dup()
+        call = getattr(_current, "call", None)
+        if call:
+            call.rtt_ms = round((time.perf_counter() - started) * 1000, 3)
+            call.took(self)
+        return made
+
+    def send(self, data):
+        call = getattr(_current, "call", None)
+        if self.sock is None and self.auto_open:
+            self.connect()
+        if call:
+            call.took(self)
+            call.sent = True
+        return super().send(data)
+
+    def cut(self):
+        try:
+            self._spare.shutdown(socket.SHUT_RDWR)
+        except (OSError, AttributeError):
+            pass  # it has ended by itself
+
+    def close(self):
+        self._drop_spare()
+        return super().close()
+
+    def _drop_spare(self):
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.close()
+
+
+@functools.cache
+def _library():
+    """Return the parts of the library that we use. Imported late: a worker that only waits needs none of it."""
+    try:
+        import requests
+        import urllib3
+        from requests.adapters import HTTPAdapter
+    except ImportError:
+        raise Invalid(
+            "the Python library requests is missing.", way_out="Install requirements.txt."
+        ) from None
+
+    class Plain(_Cuttable, urllib3.connection.HTTPConnection):
+        pass
+
+    class Secure(_Cuttable, urllib3.connection.HTTPSConnection):
+        pass
+
+    class PlainPool(urllib3.HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(urllib3.HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    pools = {"http": PlainPool, "https": SecurePool}
+
+    class Adapter(HTTPAdapter):
+        def __init__(self, server_name, pin):
+            self._extra = {}
+            if server_name:
+                # Both, for a library of either generation: what is sent, and what the certificate must name.
+                self._extra |= {"server_hostname": server_name, "assert_hostname": server_name}
+            if pin:
+                self._extra["assert_fingerprint"] = pin
+            super().__init__(max_retries=0)
+
+        def init_poolmanager(self, *args, **kwargs):
+            super().init_poolmanager(*args, **kwargs, **self._extra)
+            self.poolmanager.pool_classes_by_scheme = pools
+
+        def proxy_manager_for(self, *args, **kwargs):
+            manager = super().proxy_manager_for(*args, **kwargs, **self._extra)
+            manager.pool_classes_by_scheme = pools
+            return manager
+
+    class Library:
+        Session = requests.Session
+        RequestException = requests.exceptions.RequestException
+        SSLError = requests.exceptions.SSLError
+        Late = requests.exceptions.Timeout
+
+    Library.Adapter = Adapter
+    return Library

@@ -1,0 +1,37 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stored plans hold, as commitments: a plan and its estimate in, records out."""
+
+from __future__ import annotations
+
+from .problem import Commitment
+from .timeline import epoch
+from .timeline import stamp
+
+
+def commitments(plan, estimate, ended=(), since=None):
+    """Return the Commitments of a plan. ended: ids of its components that have ended.
+
+    since: RFC 3339, when the run started, or now for a run that has not started, so that an approved plan
+    keeps its hold while it waits; None: when the estimate was made.
+    """
+    base = epoch(since or estimate["made_at"])
+    found = []
+    for entry in estimate["components"]:
+        if entry["id"] in ended or entry["end_s"] <= entry["start_s"]:
+            continue
+        found.append(
+            Commitment(
+                run=plan["run"],
+                component=entry["id"],
+                start=stamp(base + entry["start_s"]),
+                end=stamp(base + entry["end_s"]),
+                pool=entry.get("pool"),
+                accelerators=entry.get("accelerators", 0),
+                cpu=entry.get("cpu", 0),
+                memory_mib=entry.get("memory_mib", 0),
+                hops=tuple(tuple(hop) for hop in entry.get("hops", ())),
+            )
+        )
+    return tuple(found)

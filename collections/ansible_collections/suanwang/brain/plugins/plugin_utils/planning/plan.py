@@ -1,0 +1,366 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan, which people approve and plays read, and the estimate, which it was reckoned from.
+
+Margins. A component's wall limit: score.wall_s. caps.wall_s: the longest chain of waits, copies (each three
+times its length and 300 s) and wall limits, no more than the deadline. caps.card_s and caps.money_fen: every
+attempt that the plan allows, to its wall limit, at the dearest allowed pool; no more than the task's own
+card_s and budget. money_fen stands only where every price is known.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ...module_utils.errors import Invalid
+from . import score
+from .network import transfer_fen
+from .network import transfer_s
+from .problem import route_of
+from .timeline import epoch
+from .timeline import stamp
+
+SCHEMA = "urn:suanwang:brain:plan:1"
+PLANNER = "1"
+# Waiting components hold a fork; ansible.cfg has 60.
+FORKS_LEAST, FORKS_MOST = 8, 60
+# RFC 8785 numbers are IEEE doubles: larger integers travel as text.
+EXACT_INTEGER = 2**53 - 1
+ORDER_BY = {
+    "finish": lambda option: option.wait_s + option.run_s,
+    "cost": lambda option: option.cost_fen,
+    "energy": lambda option: option.energy_wh,
+    "balance": lambda option: option.risk,
+    "risk": lambda option: option.risk,
+}
+
+
+def build(proposal, task, facts, *, run, requester, task_sha256, site_pins, policy, now):
+    """Return (plan, estimate), plain data.
+
+    run: ULID. requester: a principal. task_sha256: of the task file. site_pins: site → (sha256, lab).
+    policy: its file's mapping. now: RFC 3339. The plan holds integers and strings only and fits
+    schemas/plan.json. Raises Invalid where a pin or the facts of a file are missing.
+    """
+    problem = proposal.problem
+    pools = {name: _pools(proposal, name) for name in problem.order}
+    components = [_component(proposal, place, pools, facts) for place in proposal.placements]
+    sites = sorted({problem.pools[pool].site for names in pools.values() for pool in names})
+    for site in sites:
+        if site not in site_pins:
+            raise Invalid(
+                f"the site {site} of the plan has no pin.",
+                site=site,
+                way_out="Give the config folder that holds its site file.",
+            )
+    last = max(place.start_s for place in proposal.placements)
+    # Whole hours of the planned length are added: what starts late by plan is not late.
+    start_within = 3600 * int(policy.get("start_within_h", 24)) + last // 3600 * 3600
+    plan = {
+        "schema": SCHEMA,
+        "run": run,
+        "task": {"name": task.name, "sha256": task_sha256},
+        "requester": requester,
+        "tenant": task.tenant,
+        "sites": {site: site_pins[site][0] for site in sites},
+        "window": {"start_by": stamp(epoch(now) + start_within)},
+        "caps": _caps(proposal, pools, components),
+        "deletions": ["scratch"],
+        "lab": "true" if all(site_pins[site][1] for site in sites) else "false",
+        "min_forks": max(FORKS_LEAST, min(FORKS_MOST, len(components))),
+        "components": components,
+    }
+    if task.deployment:
+        plan["deployment"] = task.deployment
+    return plan, _estimate(proposal, plan, task, now)
+
+
+def _pools(proposal, name):
+    """The chosen pool, then those that take the same shape within its wall limit, best first."""
+    problem, chosen = proposal.problem, proposal.schedule.choice[name]
+
+    def fits(option):
+        limit = problem.pools[option.pool].max_wall_s
+        same = option.nodes == chosen.nodes and option.run_s <= chosen.wall_s
+        return same and (limit is None or limit >= chosen.wall_s)
+
+    def order(option):
+        figure = ORDER_BY[proposal.prefer](option)
+        return (figure is None, figure or 0, option.wait_s + option.run_s, option.pool)
+
+    others = [one for one in problem.options[name] if one.pool != chosen.pool and fits(one)]
+    others = [one for one in others if _reachable(proposal, name, one)]
+    return [chosen.pool, *(one.pool for one in sorted(others, key=order))]
+
+
+def _reachable(proposal, name, option):
+    """Whether the links exist with this component there and all others as planned."""
+    problem = proposal.problem
+    choice = {**proposal.schedule.choice, name: option}
+    touched = [node for node in problem.graph.nodes if node.datum and (node.of == name or node.datum.producer == name)]
+    return all(route_of(problem, node, choice) is not None for node in touched)
+
+
+def _component(proposal, place, pools, facts):
+    node = proposal.problem.graph.node(place.component)
+    entry = {"id": node.id, "kind": node.kind, "needs": list(node.needs)}
+    if node.component:
+        entry["pools"] = pools[node.id]
+        entry.update(_work(node.component, place, facts, proposal))
+        return entry
+    entry["pools"] = pools[node.of]
+    entry["of"] = node.of
+    entry["datum"] = _datum(node)
+    shares = _shares(proposal, node, pools[node.of])
+    if shares:
+        entry["shares"] = shares
+    if node.evaluate:
+        asked, held = node.evaluate, node.held
+        entry["evaluate"] = {
+            "method": asked.method,
+            "weights": asked.weights,
+            "bias": asked.bias,
+            "divide_by": str(_scalar(asked.divide_by)),
+            "at_least": str(_scalar(asked.at_least)),
+            "file": {"sha256": held.held[0], "size": held.held[1]},
+        }
+    return entry
+
+
+def _work(component, place, facts, proposal):
+    asked = component.resources
+    entry = {
+        "nodes": place.nodes,
+        "accelerators": place.accelerators,
+        "cpu": asked.cpu,
+        "wall_s": place.wall_s,
+        "retry": component.retry,
+        "framework": component.framework or "none",
+        "parameters": {name: _scalar(value) for name, value in component.parameters.items()},
+    }
+    if asked.memory_gib:
+        entry["memory_mib"] = math.ceil(asked.memory_gib * 1024)
+    if component.framework_version:
+        entry["framework_version"] = component.framework_version
+    if component.gang:
+        entry["gang"] = component.gang
+    if component.code:
+        fact = facts.codes.get(component.id)
+        if fact is None:
+            raise Invalid(
+                f"{component.field}.code.path: nothing is known of {component.code.path}.",
+                way_out="Check that the folder is there; paths are relative to the task file.",
+                details={"field": f"{component.field}.code.path"},
+            )
+        entry["code"] = {
+            "sha256": fact.sha256,
+            "size": fact.size,
+            "entry": component.code.entry,
+            "arguments": list(component.code.arguments),
+        }
+    moves = proposal.problem.moves.get(component.id, ())
+    entry["inputs"] = [_input(move.datum) for move in moves]
+    entry["outputs"] = [{"name": made.name, "path": made.path} for made in component.outputs]
+    return entry
+
+
+def _scalar(value):
+    """Return an integer or text: floats by their shortest decimal, booleans as words."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, int) and abs(value) > EXACT_INTEGER:
+        return str(value)
+    return value
+
+
+def _input(datum):
+    entry = {"name": datum.name, "filename": datum.filename}
+    if datum.producer:
+        entry["from"] = f"{datum.producer}.{datum.output}"
+    else:
+        entry["file"] = _file(datum)
+    return entry
+
+
+def _file(datum):
+    entry = {"sha256": datum.sha256, "size": datum.size}
+    if datum.source is not None:
+        entry["source"] = datum.source
+    return entry
+
+
+def _datum(node):
+    datum = node.datum
+    entry = {"name": datum.name, "filename": datum.filename}
+    if datum.producer:
+        entry["from"] = f"{datum.producer}.{datum.output}"
+        entry["path"] = datum.path
+    else:
+        entry["file"] = _file(datum)
+    return entry
+
+
+def _shares(proposal, node, pools):
+    """pool → our share of the way there (or home) in kbit/s, the other end as planned."""
+    problem, found = proposal.problem, {}
+    for pool in pools:
+        choice = {**proposal.schedule.choice, node.of: problem.option(node.of, pool)}
+        route = route_of(problem, node, choice)
+        if route is not None and route.hops:
+            found[pool] = route.kbps
+    return found
+
+
+def _caps(proposal, pools, components):
+    problem = proposal.problem
+    by_id = {entry["id"]: entry for entry in components}
+    limits = problem.limits
+    reach, wall = {}, 0
+    for node in problem.graph.nodes:
+        before = max((reach[need] for need in node.needs), default=0)
+        if node.component:
+            options = [problem.option(node.id, pool) for pool in pools[node.id]]
+            waits = max(option.wait_s for option in options)
+            attempts = 1 + node.component.retry
+            reach[node.id] = max(before, waits) + attempts * by_id[node.id]["wall_s"]
+        else:
+            route = route_of(problem, node, proposal.schedule.choice)
+            reach[node.id] = before + score.wall_s(transfer_s(node.datum.size, route))
+        wall = max(wall, reach[node.id])
+    # What waits for room starts late by plan: its start counts like a wait.
+    wall += max(0, proposal.objectives.finish_s - proposal.schedule.bound)
+    cards, money = _card_s(by_id, problem), _money(proposal, pools, by_id)
+    caps = {"wall_s": _least(wall, limits.deadline_s), "card_s": _least(cards, limits.card_s)}
+    if money is not None:
+        caps["money_fen"] = _least(money, limits.budget_fen)
+    return caps
+
+
+def _least(figure, limit):
+    return figure if limit is None else min(figure, limit)
+
+
+def _card_s(by_id, problem):
+    total = 0
+    for node in problem.graph.compute:
+        entry = by_id[node.id]
+        total += entry["accelerators"] * entry["wall_s"] * (1 + node.component.retry)
+    return total
+
+
+def _money(proposal, pools, by_id):
+    problem, total = proposal.problem, 0
+    for node in problem.graph.nodes:
+        if node.component:
+            option, entry = proposal.schedule.choice[node.id], by_id[node.id]
+            seconds = entry["wall_s"] * (1 + node.component.retry)
+            prices = [
+                score.cost_fen(option.cards, option.cores, seconds, problem.pools[pool].price)
+                for pool in pools[node.id]
+            ]
+        else:
+            prices = []
+            for pool in pools[node.of]:
+                choice = {**proposal.schedule.choice, node.of: problem.option(node.of, pool)}
+                route = route_of(problem, node, choice)
+                if route is not None:
+                    prices.append(transfer_fen(node.datum.size, route))
+        if None in prices:
+            return None
+        total += max(prices)
+    return total
+
+
+def _estimate(proposal, plan, task, now):
+    problem, schedule = proposal.problem, proposal.schedule
+    names = {pool for entry in plan["components"] for pool in entry["pools"]}
+    return {
+        "schema": "urn:suanwang:brain:estimate:1",
+        "run": plan["run"],
+        "made_at": now,
+        "labels": list(proposal.labels),
+        "objectives": proposal.objectives.plain(),
+        "unknown": list(proposal.objectives.unknown),
+        "finish_bound_s": schedule.bound,
+        "finish_proved_least_for_choice": schedule.exact,
+        "components": [_estimated(problem, schedule, place, epoch(now)) for place in proposal.placements],
+        "reasons": list(proposal.reasons),
+        "loses": list(proposal.loses),
+        "risks": list(proposal.objectives.risk_reasons),
+        "assumptions": list(proposal.notes),
+        "facts": {
+            "pools": {name: _fact(problem.pools[name], now) for name in sorted(names)},
+            "links": _links(problem, proposal),
+        },
+        "versions": {"planner": PLANNER, "plan": SCHEMA},
+        "task": {"name": task.name},
+    }
+
+
+def _estimated(problem, schedule, place, base):
+    entry = {
+        "id": place.component,
+        "kind": place.kind,
+        "pool": place.pool,
+        "site": place.site,
+        "start_s": place.start_s,
+        "end_s": place.end_s,
+        "start": stamp(base + place.start_s),
+        "end": stamp(base + place.end_s),
+    }
+    if place.pool:
+        option = schedule.choice[place.component]
+        entry.update(
+            accelerators=option.cards,
+            cpu=option.cores,
+            memory_mib=option.memory_mib,
+            cost_fen=option.cost_fen,
+            energy_wh=option.energy_wh,
+        )
+    else:
+        node = problem.graph.node(place.component)
+        route = route_of(problem, node, schedule.choice)
+        entry.update(
+            size=node.datum.size,
+            link=route.name,
+            hops=[list(hop) for hop in route.hops] if place.end_s > place.start_s else [],
+            rate_kbps=route.kbps,
+            cost_fen=transfer_fen(node.datum.size, route),
+        )
+    return entry
+
+
+def _fact(pool, now):
+    return {
+        "seen_at": pool.seen.at,
+        "source": pool.seen.source,
+        "state": score.state_of(pool, now),
+        "age_s": score.age_s(pool, now),
+        "free_accelerators": pool.free.accelerators,
+        "accelerators": score.cards_of(pool),
+        "wait_s": pool.queue.wait_s,
+        "price": {"accelerator_fen_h": pool.price.accelerator_fen_h, "cpu_fen_h": pool.price.cpu_fen_h},
+        "power": {"accelerator_w": pool.power.accelerator_w, "pue": pool.power.pue},
+    }
+
+
+def _links(problem, proposal):
+    used = set()
+    for place in proposal.placements:
+        if place.link:
+            stops = place.link.split("->")
+            used.update(zip(stops[:-1], stops[1:], strict=True))
+    return [
+        {
+            "from": source,
+            "to": target,
+            "rate_gbps": problem.network.links[(source, target)].rate_gbps,
+            "rtt_ms": problem.network.links[(source, target)].rtt_ms,
+            "fen_gib": problem.network.links[(source, target)].fen_gib,
+            "measured_at": problem.network.links[(source, target)].measured_at,
+        }
+        for source, target in sorted(used)
+    ]

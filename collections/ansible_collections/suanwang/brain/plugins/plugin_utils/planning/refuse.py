@@ -1,0 +1,106 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sentences of "it cannot be done": all of them, and the least that would have to give."""
+
+from __future__ import annotations
+
+from ...module_utils.errors import Refused
+from .timeline import human
+
+# Sentences and names that stand in a message; all of them are in its details.
+SHOWN = 8
+NAMED = 3
+
+
+def refuse_nothing_fits(graph, matrix):
+    """Raise Refused for the first component that fits no pool; details.rejected holds all sentences."""
+    if not any(matrix.values()):
+        raise Refused(
+            "no pool is known, so nothing can be placed.",
+            way_out="Give an inventory of pools, e.g. -i inventories/lab/fleet.brain.yml.",
+        )
+    for node in graph.compute:
+        row = matrix[node.id]
+        if all(row.values()):
+            field, advice = _least(node.component, row)
+            told = list(dict.fromkeys(no.sentence for name in sorted(row) for no in row[name]))
+            text = _listed(told, SHOWN, "; ")
+            raise Refused(
+                f"{field}: {node.id} fits no pool: {text}.",
+                way_out=advice,
+                details={"field": field, "component": node.id, "rejected": rejected(matrix)},
+            )
+
+
+def rejected(matrix):
+    """Return the matrix as rows {component, pool, rule, sentence}."""
+    return [
+        {"component": name, "pool": pool, "rule": no.rule, "sentence": no.sentence}
+        for name in sorted(matrix)
+        for pool in sorted(matrix[name])
+        for no in matrix[name][pool]
+    ]
+
+
+def _listed(texts, most, between=", "):
+    more = len(texts) - most
+    return between.join(texts[:most]) + (f"{between}and {more} more" if more > 0 else "")
+
+
+def _least(component, row):
+    """Return (field path, advice) of the pools that break the fewest rules, the most generous first."""
+    fewest = min(len(nos) for nos in row.values())
+    near = [name for name in sorted(row) if len(row[name]) == fewest]
+    advice, limit = {}, {}
+    for name in near:
+        told = tuple(no.advice for no in row[name] if no.advice)
+        advice.setdefault(told, []).append(name)
+        limit[told] = min((no.limit for no in row[name] if no.limit is not None), default=0)
+    texts = [
+        f"{' and '.join(_lower(told))} (for {_listed(names, NAMED)})"
+        for told, names in sorted(advice.items(), key=lambda item: (-limit[item[0]], item[1]))
+        if told
+    ]
+    fields = [no.field for name in near for no in row[name] if no.field]
+    path = _path(component, fields[0]) if fields else component.field
+    way_out = f"The least change: {_listed(texts, NAMED, '; or ')}." if texts else "Look at the sites."
+    return path, way_out
+
+
+def _lower(told):
+    return [text[:1].lower() + text[1:] for text in dict.fromkeys(told)]
+
+
+def _path(component, field):
+    whole = field.split(".")[0] in ("constraints", "tenant")
+    return field if whole else f"{component.field}.{field}"
+
+
+def refuse_limits(task, best):
+    """Raise Refused: every placement breaks a limit, or none was found (best None).
+
+    best: objective → the best Objectives found.
+    """
+    limits, parts, fields = task.constraints, [], []
+    if best is None:
+        raise Refused(
+            "no placement was found: the components fit singly, but not together.",
+            way_out="Loosen a gang, ask for fewer cards, or add the missing links.",
+        )
+    finish, cost, cards = best["finish"].finish_s, best["cost"].cost_fen, best["card_s"].card_s
+    if limits.deadline is not None or limits.deadline_s is not None:
+        parts.append(f"the fastest plan found ends in {human(finish)}")
+        fields.append("constraints.deadline" if limits.deadline else "constraints.deadline_s")
+    if limits.budget_fen is not None:
+        told = "has no known price" if cost is None else f"costs {cost} fen"
+        parts.append(f"the cheapest {told}, the budget is {limits.budget_fen} fen")
+        fields.append("constraints.budget_fen")
+    if limits.card_s is not None:
+        parts.append(f"the least is {cards} card-seconds, card_s is {limits.card_s}")
+        fields.append("constraints.card_s")
+    raise Refused(
+        f"{fields[0]}: no placement keeps the limits: {'; '.join(parts)}.",
+        way_out="Loosen a limit, or ask for more cards.",
+        details={"field": fields[0], "fields": fields},
+    )

@@ -1,0 +1,193 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fine-tuning: an edit of a proposal, checked again, with the change in every figure."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from ...module_utils.errors import Invalid
+from ...module_utils.errors import Refused
+from .decode import decode
+from .expand import with_component
+from .problem import prepare
+from .propose import assumptions
+from .propose import placements
+from .propose import Proposal
+from .score import FIGURES
+
+FIELDS = ("accelerators", "nodes", "parameters", "pool")
+_PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}")
+
+
+def revise(proposals, proposal, edits):
+    """Return (Proposal, {figure: new minus old, None where one is not known}).
+
+    proposals: Proposals, or their Context. edits: {"components": {id: {"pool": …, "accelerators": …,
+    "nodes": …, "parameters": {...}}}}. Only what is edited changes place; the order of the proposal is
+    kept. Raises Invalid naming the field.
+    """
+    context = getattr(proposals, "context", proposals)
+    wanted = _checked(proposal.problem.graph, edits)
+    graph = proposal.problem.graph
+    for name, edit in wanted.items():
+        graph = with_component(graph, _edited(graph.node(name).component, edit))
+    problem = _prepared(graph, context, wanted)
+    choice = {}
+    for name in problem.order:
+        pool = wanted.get(name, {}).get("pool", proposal.schedule.choice[name].pool)
+        choice[name] = problem.option(name, pool)
+        if choice[name] is None:
+            raise _unfit(problem, name, pool, wanted)
+    # The order is kept: what started first goes first.
+    order = {name: -proposal.schedule.times[name][0] for name in problem.order}
+    schedule = decode(problem, choice, order)
+    if schedule is None:
+        raise Invalid(
+            "edits.components: the edited components cannot start together or reach each other.",
+            way_out="Choose pools with a link between them and room for all.",
+            details={"field": "edits.components"},
+        )
+    _limits(problem, schedule)
+    new = _proposal(proposal, problem, schedule, wanted)
+    return new, _deltas(proposal.objectives, new.objectives)
+
+
+def _checked(graph, edits):
+    if not isinstance(edits, dict) or not isinstance(edits.get("components"), dict):
+        raise _bad("edits", "is not a mapping with components.", "Write components: {id: {...}}.")
+    for name in sorted(set(edits) - {"components"}, key=str):
+        raise _bad(f"edits.{name}", "is not a field here.", "The one field is components.")
+    ids = sorted(node.id for node in graph.compute)
+    for name, edit in sorted(edits["components"].items(), key=lambda one: str(one[0])):
+        where = f"edits.components.{name}"
+        if name not in ids:
+            raise _bad(where, "there is no such component.", f"Take one of: {', '.join(ids)}.")
+        if not isinstance(edit, dict):
+            raise _bad(where, "is not a mapping.", f"Its fields are: {', '.join(FIELDS)}.")
+        for field, value in sorted(edit.items(), key=lambda one: str(one[0])):
+            _check_field(f"{where}.{field}", field, value)
+    return {name: dict(edit) for name, edit in sorted(edits["components"].items())}
+
+
+def _check_field(where, field, value):
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if field not in FIELDS:
+        raise _bad(where, "is not a field here.", f"The fields are: {', '.join(FIELDS)}.")
+    if field == "pool" and not isinstance(value, str):
+        raise _bad(where, "is not the id of a pool.", "Write text, e.g. hunan/slurm/npu.")
+    if field == "accelerators" and not (whole and value >= 0):
+        raise _bad(where, f"{value!r} is no number of cards.", "Write a whole number from 0.")
+    if field == "nodes" and not (whole and value >= 1):
+        raise _bad(where, f"{value!r} is no number of nodes.", "Write a whole number from 1.")
+    if field == "parameters":
+        if not isinstance(value, dict):
+            raise _bad(where, "is not a mapping.", "Write name: value.")
+        for name, one in value.items():
+            if not isinstance(name, str) or not _PARAMETER.fullmatch(name):
+                rule = "letters, digits, _ . and -, a letter first"
+                raise _bad(f"{where}.{name}", "breaks the rule of names.", f"Use {rule}.")
+            if not isinstance(one, str | int | float | bool):
+                raise _bad(f"{where}.{name}", "is no text or number.", "Write text or a number.")
+
+
+def _edited(component, edit):
+    resources = component.resources
+    if "accelerators" in edit:
+        resources = dataclasses.replace(resources, accelerators=edit["accelerators"])
+        if "nodes" not in edit and resources.nodes and edit["accelerators"] % resources.nodes:
+            resources = dataclasses.replace(resources, nodes=None)
+    if "nodes" in edit:
+        resources = dataclasses.replace(resources, nodes=edit["nodes"])
+    where = f"edits.components.{component.id}"
+    if resources.nodes and resources.accelerators % resources.nodes:
+        raise _bad(
+            f"{where}.{'nodes' if 'nodes' in edit else 'accelerators'}",
+            f"{resources.accelerators} cards do not divide evenly over {resources.nodes} nodes.",
+            "Take a multiple.",
+        )
+    work = component.work
+    if not resources.accelerators and work and work.duration_s is None:
+        raise _bad(
+            f"{where}.accelerators",
+            "the work is given in accelerator hours or pflop, so it needs cards.",
+            "Take 1 or more.",
+        )
+    parameters = dict(sorted({**component.parameters, **edit.get("parameters", {})}.items()))
+    return dataclasses.replace(component, resources=resources, parameters=parameters)
+
+
+def _prepared(graph, context, wanted):
+    try:
+        return prepare(
+            graph,
+            context.pools,
+            context.links,
+            context.commitments,
+            context.policy,
+            context.tenants,
+            context.now,
+        )
+    except Refused as error:
+        name = error.details.get("component")
+        edit = wanted.get(name, {})
+        field = next((one for one in ("accelerators", "nodes", "pool") if one in edit), None)
+        where = f"edits.components.{name}" + (f".{field}" if field else "")
+        text = error.message.split(": ", 1)[-1]
+        raise _bad(where, text, error.way_out) from error
+
+
+def _unfit(problem, name, pool, wanted):
+    edit = wanted.get(name, {})
+    field = next((one for one in ("pool", "accelerators", "nodes") if one in edit), "pool")
+    where = f"edits.components.{name}.{field}"
+    able = ", ".join(option.pool for option in problem.options[name])
+    if pool not in problem.matrix[name]:
+        return _bad(where, f"there is no pool {pool}.", f"Pools that fit: {able}.")
+    why = "; ".join(no.sentence for no in problem.matrix[name][pool])
+    return _bad(where, f"{name} does not fit {pool}: {why}.", f"Pools that fit: {able}.")
+
+
+def _limits(problem, schedule):
+    limits, found = problem.limits, schedule.objectives
+    for field, limit, figure in (
+        ("deadline", limits.deadline_s, found.finish_s),
+        ("budget_fen", limits.budget_fen, found.cost_fen),
+        ("card_s", limits.card_s, found.card_s),
+    ):
+        if limit is not None and (figure is None or figure > limit):
+            told = "not known" if figure is None else figure
+            raise _bad(
+                "edits.components",
+                f"the edited plan breaks constraints.{field}: {told}, the limit is {limit}.",
+                "Take back the edit or loosen the constraint.",
+            )
+
+
+def _proposal(old, problem, schedule, wanted):
+    changed = [f"{name}: {field} = {value}" for name, edit in wanted.items() for field, value in sorted(edit.items())]
+    return Proposal(
+        labels=(),
+        placements=placements(problem, schedule),
+        objectives=schedule.objectives,
+        reasons=(f"revised from {old.label}: {'; '.join(changed) or 'nothing changed'}",),
+        loses=(),
+        notes=assumptions(problem, schedule),
+        prefer=old.prefer,
+        schedule=schedule,
+        problem=problem,
+    )
+
+
+def _deltas(old, new):
+    found = {}
+    for name in FIGURES:
+        before, after = getattr(old, name), getattr(new, name)
+        found[name] = None if None in (before, after) else after - before
+    return found
+
+
+def _bad(field, message, way_out):
+    return Invalid(f"{field}: {message}", way_out=way_out, details={"field": field})

@@ -1,0 +1,229 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules of a task that a schema cannot say: each yields its problems, see sentences.problem_of."""
+
+from __future__ import annotations
+
+from .sentences import problem_of
+
+
+def problems_of(task):
+    """Return the broken rules of a built task, in the order of the rules; cycles only where all else holds."""
+    found = []
+    for rule in (_ids, _files, _resources, _needs, _evaluations, _gangs):
+        found.extend(rule(task))
+    return found or list(_cycles(task))
+
+
+def producers(component):
+    """Return the ids a component waits for: its needs and the sources of its inputs, sorted."""
+    sources = {entry.source.split(".")[0] for entry in component.inputs if entry.source}
+    return tuple(sorted(sources | set(component.needs)))
+
+
+def _ids(task):
+    seen = {}
+    for item in task.components:
+        if item.id in seen:
+            yield problem_of(
+                f"{item.field}.id",
+                f"{item.id} is the id of {seen[item.id]} too.",
+                "Give every component its own id.",
+            )
+        seen.setdefault(item.id, item.field)
+
+
+def _files(task):
+    for item in task.components:
+        for what, entries in (("inputs", item.inputs), ("outputs", item.outputs)):
+            names = [entry.name for entry in entries]
+            for place, name in enumerate(names):
+                if name in names[:place]:
+                    yield problem_of(
+                        f"{item.field}.{what}[{place}].name",
+                        f"{name} is there twice.",
+                        f"Names of {what} are unique within a component.",
+                    )
+        paths = [entry.path for entry in item.outputs]
+        for place, path in enumerate(paths):
+            if path in paths[:place]:
+                yield problem_of(
+                    f"{item.field}.outputs[{place}].path",
+                    f"{path} is the path of two outputs.",
+                    "Give each output its own file.",
+                )
+        yield from _holdouts(item)
+
+
+def _holdouts(item):
+    for place, entry in enumerate(item.inputs):
+        where = f"{item.field}.inputs[{place}].holdout"
+        if entry.holdout and entry.holdout[1] >= entry.holdout[0]:
+            yield problem_of(
+                f"{where}.remainder",
+                f"{entry.holdout[1]} is never the remainder of a division by {entry.holdout[0]}.",
+                f"Take 0 to {entry.holdout[0] - 1}.",
+            )
+        if entry.holdout and not entry.uri:
+            yield problem_of(
+                where,
+                f"only lines of a file at the controller can be withheld; this input is made by {entry.source}.",
+                "Give the input a uri, or drop holdout.",
+            )
+
+
+def _resources(task):
+    for item in task.components:
+        asked = item.resources
+        if asked.accelerator and not asked.accelerators:
+            yield problem_of(
+                f"{item.field}.resources.accelerators",
+                f"{asked.accelerator} is named, and no card is asked for.",
+                "Say how many cards, or drop accelerator.",
+            )
+        if asked.nodes and asked.accelerators % asked.nodes:
+            yield problem_of(
+                f"{item.field}.resources.accelerators",
+                f"{asked.accelerators} cards do not divide evenly over {asked.nodes} nodes.",
+                "Cards are spread evenly: take a multiple of nodes, or leave nodes out.",
+            )
+        if item.work and item.work.duration_s is None and not asked.accelerators:
+            yield problem_of(
+                f"{item.field}.work",
+                "work in accelerator hours or pflop needs cards, and none is asked for.",
+                "Set resources.accelerators, or give duration_s.",
+            )
+        if item.kind in ("train", "infer", "run") and not (item.code or item.image):
+            yield problem_of(
+                f"{item.field}.code",
+                f"{item.kind} has nothing to run.",
+                "Give code: {path: <folder>, entry: <file>}.",
+            )
+
+
+def _needs(task):
+    known = {item.id: item for item in task.components}
+    for item in task.components:
+        for place, need in enumerate(item.needs):
+            if need not in known:
+                yield problem_of(
+                    f"{item.field}.needs[{place}]",
+                    f"there is no component {need}.",
+                    f"Name one of: {', '.join(sorted(set(known) - {item.id})) or '(none)'}.",
+                )
+        for place, entry in enumerate(item.inputs):
+            if not entry.source:
+                continue
+            producer, output = entry.source.split(".")
+            where = f"{item.field}.inputs[{place}].from"
+            if producer not in known:
+                yield problem_of(
+                    where,
+                    f"there is no component {producer}.",
+                    f"Name one of: {', '.join(sorted(set(known) - {item.id})) or '(none)'}.",
+                )
+            elif output not in {made.name for made in known[producer].outputs}:
+                made = ", ".join(sorted(made.name for made in known[producer].outputs)) or "nothing"
+                yield problem_of(
+                    where,
+                    f"{producer} makes no output {output}; it makes {made}.",
+                    "Name one of its outputs, or add it there.",
+                )
+
+
+def _evaluations(task):
+    for item in task.components:
+        withheld = sorted(entry.name for entry in item.inputs if entry.holdout)
+        for place, made in enumerate(item.outputs):
+            where = f"{item.field}.outputs[{place}]"
+            if made.evaluate and made.evaluate.input not in withheld:
+                yield problem_of(
+                    f"{where}.evaluate.input",
+                    f"{made.evaluate.input} is no input of {item.id} with a holdout.",
+                    f"Inputs with one: {', '.join(withheld) or 'none; add holdout to one'}.",
+                )
+            if made.evaluate and not made.collect:
+                yield problem_of(
+                    f"{where}.collect",
+                    f"{made.name} is measured at home, so it must come home.",
+                    "Drop collect: false.",
+                )
+
+
+def _reach(task):
+    """Return id → every id it waits for, directly or not; a cycle includes the id itself."""
+    direct = {item.id: set(producers(item)) for item in task.components}
+    reach = {}
+    for name in sorted(direct):
+        found, todo = set(), list(direct[name])
+        while todo:
+            one = todo.pop()
+            if one not in found:
+                found.add(one)
+                todo.extend(direct.get(one, ()))
+        reach[name] = found
+    return direct, reach
+
+
+def _gangs(task):
+    _direct, reach = _reach(task)
+    gangs = {}
+    for item in task.components:
+        if item.gang:
+            gangs.setdefault(item.gang, []).append(item)
+    for gang, members in sorted(gangs.items()):
+        ids = {item.id for item in members}
+        for item in members:
+            # Waiting for a member by way of an outsider is a cycle as well: members start together.
+            waits = sorted((reach[item.id] & ids) - {item.id})
+            if waits and item.id not in reach[item.id]:
+                yield problem_of(
+                    f"{item.field}.gang",
+                    f"{item.id} waits for {waits[0]}, and both start together in gang {gang}.",
+                    "Take one of them out of the gang, or drop the need.",
+                )
+
+
+def _cycles(task):
+    """Cycles of needs, and cycles that appear once the members of a gang count as one."""
+    direct, reach = _reach(task)
+    ring = sorted(name for name in reach if name in reach[name])
+    if ring:
+        start = ring[0]
+        path, current = [start], start
+        while True:
+            step = min(one for one in direct[current] if one in reach and start in reach[one] | {one})
+            if step in path:
+                path = path[path.index(step) :] + [step]
+                break
+            path.append(step)
+            current = step
+        yield problem_of(
+            f"{task.component(path[0]).field}.needs",
+            f"the needs go round in a circle: {' → '.join(path)}.",
+            "Drop one of these needs.",
+        )
+        return
+    yield from _gang_cycles(task, direct)
+
+
+def _gang_cycles(task, direct):
+    unit = {item.id: f"gang {item.gang}" if item.gang else item.id for item in task.components}
+    merged = {}
+    for name, needs in direct.items():
+        merged.setdefault(unit[name], set()).update(unit[one] for one in needs)
+    done = set()
+    while True:
+        ready = [name for name in merged if name not in done and merged[name] <= done]
+        if not ready:
+            break
+        done.update(ready)
+    left = sorted(name for name in merged if name not in done and name.startswith("gang "))
+    if left:
+        first = [item for item in task.components if unit[item.id] == left[0]][0]
+        yield problem_of(
+            f"{first.field}.gang",
+            f"{' and '.join(left)} wait for each other's members.",
+            "Members of a gang start together: split it.",
+        )

@@ -1,0 +1,141 @@
+"""Writes a config folder that a client can use: the site files with real ports, and the lab's secrets.
+
+``ports="committed"`` adds the secrets to the source folder itself; ``ports="free"`` makes a copy with every
+endpoint port replaced, so that labs run side by side. Text is replaced rather than YAML dumped again: comments
+and line numbers of the site files stay.
+"""
+
+import os
+import random
+import re
+import shutil
+import socket
+from pathlib import Path
+
+import yaml
+
+from tests.lab import keys
+
+GENERATED = ("credentials", "ca.pem", "known_hosts", "allowed_signers")
+PRINCIPALS = ("requester", "approver")
+PORT = re.compile(r"(\bport:\s*)(\d+)")
+HARDWARE = yaml.safe_load(Path(__file__).with_name("sites.yml").read_text())
+
+
+def site_files(source: Path, wanted=None) -> dict[str, Path]:
+    """Return site name → file for the lab sites of a config folder, `wanted` only if given."""
+    found = {}
+    for path in sorted((source / "sites").glob("*.yml")):
+        site = yaml.safe_load(path.read_text())
+        if wanted is None or site["site"] in wanted:
+            if not site.get("lab"):
+                raise ValueError(f"{path}: not a lab site (lab: true is missing)")
+            if site["site"] not in HARDWARE:
+                raise ValueError(f"{path}: sites.yml of the lab has no row {site['site']!r}")
+            found[site["site"]] = path
+    missing = set(wanted or ()) - set(found)
+    if missing or not found:
+        raise ValueError(f"{source}: no site file for {sorted(missing) or 'any site'}")
+    return found
+
+
+def free_port(address: str, taken: set[int]) -> int:
+    """Return a port below 32768 (above it the kernel hands out client ports) that can be bound now."""
+    for _ in range(200):
+        port = random.randint(10000, 32000)
+        if port not in taken and _bindable(address, port):
+            taken.add(port)
+            return port
+    raise OSError(f"no free port at {address}")
+
+
+def _bindable(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def copy_with_free_ports(source: Path, target: Path, remembered: dict) -> dict:
+    """Copy `source` to `target` with free ports; returns {"site port": free port}.
+
+    `remembered` ports of an earlier start are taken again while they are free: what a client remembers stays true.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(
+        source, target, dirs_exist_ok=True, ignore=lambda _, names: set(names) & set(GENERATED)
+    )
+    ports, taken = {}, set()
+    for path in sorted((target / "sites").glob("*.yml")):
+        text = path.read_text()
+        site = yaml.safe_load(text)
+        addresses = {e["port"]: e["address"] for e in site["endpoints"]}
+
+        def replace(match, site=site["site"], addresses=addresses):
+            name = f"{site} {match[2]}"
+            address = addresses.get(int(match[2]), "127.0.0.1")
+            if name not in ports:
+                old = remembered.get(name)
+                if old and old not in taken and _bindable(address, old):
+                    taken.add(old)
+                    ports[name] = old
+                else:
+                    ports[name] = free_port(address, taken)
+            return f"{match[1]}{ports[name]}"
+
+        path.write_text(PORT.sub(replace, text))
+    return ports
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file in one step, and only if its text changes."""
+    if path.exists() and path.read_text() == text:
+        return
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text)
+    part.replace(path)
+
+
+def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[str, dict]:
+    """Write CA, known_hosts, allowed_signers and credentials; return site → what its process needs."""
+    authority = keys.Authority(secrets)
+    credentials = config / "credentials"
+    credentials.mkdir(mode=0o700, exist_ok=True)
+    credentials.chmod(0o700)
+    known, needs = [], {}
+    for name, path in sites.items():
+        site = yaml.safe_load(path.read_text())
+        folder = secrets / name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        jwt_key = keys.jwt_key(folder / "jwt_hs256.key")
+        host = keys.ssh_key(folder / "ssh_host_ed25519_key", f"{name} host")
+        login = keys.ssh_key(folder / "login", f"{name} login")
+        needs[name] = {"endpoints": [], "host_key": str(folder / "ssh_host_ed25519_key"),
+                       "authorized_key": login, "jwt_key": str(folder / "jwt_hs256.key")}  # fmt: skip
+        for endpoint in site["endpoints"]:
+            address, port = endpoint["address"], endpoint["port"]
+            need = {"id": endpoint["id"], "protocol": endpoint["protocol"], "address": address,
+                    "port": port, "platform": endpoint.get("platform")}  # fmt: skip
+            credential = credentials / endpoint["credential"]
+            if endpoint["protocol"] == "ssh":
+                known.append(f"[{address}]:{port} {host}" if port != 22 else f"{address} {host}")
+                keys.write_private(credential, (folder / "login").read_bytes())
+            else:
+                server_name = endpoint["tls"]["server_name"]
+                pair = authority.serve(server_name, address, folder)
+                need["certificate"], need["key"] = map(str, pair)
+                token = keys.mint_jwt(jwt_key, endpoint["native_user"])
+                keys.write_private(credential, token.encode() + b"\n")
+            needs[name]["endpoints"].append(need)
+    _write(config / "ca.pem", authority.certificate_path.read_text())
+    _write(config / "known_hosts", "".join(f"{line}\n" for line in known))
+    signers = []
+    for who in PRINCIPALS:
+        public = keys.ssh_key(secrets / who, f"{who}@lab.invalid")
+        keys.write_private(credentials / who, (secrets / who).read_bytes())
+        signers.append(f'{who}@lab.invalid namespaces="approval@suanwang" {public}\n')
+    _write(config / "allowed_signers", "".join(signers))
+    return needs

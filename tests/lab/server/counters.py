@@ -1,0 +1,82 @@
+"""What was asked of a site: reads and writes by kind, and who connected."""
+
+import collections
+import shlex
+import threading
+import time
+
+KINDS = ("rest", "sftp", "exec")
+#: commands that change nothing; whatever else is run counts as a write
+READ_ONLY = set("""
+sha256sum sha512sum sha1sum md5sum cksum test [ cat ls stat head tail wc du df find echo printf true false : pwd id
+uname hostname date readlink realpath basename dirname cmp diff grep sort cut tr uniq command getconf nproc squeue
+sinfo sacct cd exit
+""".split())
+CHANGING_FIND = {"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fls"}
+
+
+def reads_only(command: str) -> bool:
+    """Is every part of a shell command one that changes nothing? In doubt, no.
+
+    >>> reads_only("test -f a && sha256sum a"), reads_only("cat a > b"), reads_only("mkdir -p x")
+    (True, False, False)
+    """
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|<>()`\n")
+    lexer.whitespace = " \t\r"
+    lexer.commenters = ""
+    first, words = True, []
+    try:
+        words = list(lexer)
+    except ValueError:
+        return False
+    for word in words:
+        if word and set(word) <= set(";&|\n"):
+            first = True
+        elif set(word) & set("<>()`") and set(word) <= set("<>()`&|;"):
+            return False
+        elif "$(" in word or "`" in word:
+            return False
+        elif first:
+            if word.rpartition("/")[2] not in READ_ONLY:
+                return False
+            first = False
+        elif word in CHANGING_FIND:
+            return False
+    return bool(words)
+
+
+class Counters:
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._peers = collections.deque(maxlen=2000)
+        self.reset()
+
+    def reset(self) -> None:
+        with self._lock:
+            self._counts = {kind: {"read": 0, "write": 0} for kind in KINDS}
+            self._calls = collections.Counter()
+
+    def note(self, kind: str, write: bool, call: str) -> None:
+        with self._lock:
+            self._counts[kind]["write" if write else "read"] += 1
+            self._calls[f"{kind} {call}"] += 1
+
+    def note_peer(self, service: str, peer) -> None:
+        with self._lock:
+            self._peers.append({"service": service, "ip": peer[0], "port": peer[1], "at": time.time()})
+
+    @property
+    def peers(self) -> list[dict]:
+        with self._lock:
+            return list(self._peers)
+
+    def as_dict(self) -> dict:
+        """Return reads and writes in all, by kind, and every call with its number."""
+        with self._lock:
+            counts = {kind: dict(row) for kind, row in self._counts.items()}
+            return {
+                "reads": sum(row["read"] for row in counts.values()),
+                "writes": sum(row["write"] for row in counts.values()),
+                **counts,
+                "calls": dict(self._calls),
+            }

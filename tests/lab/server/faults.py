@@ -1,0 +1,82 @@
+"""Injected faults of a site's front: what a network, a proxy or a token does to a client.
+
+kinds: ``latency`` {seconds}, ``status`` {code, retry_after}, ``cut``, ``lost_answer``, ``token_expiry``,
+``partial`` {keep}, ``frozen``, ``dead``. ``n`` limits a kind to that many requests (default: until healed), ``path``
+to URLs that contain it. On the SSH side: ``ssh_cut`` {after_bytes} ends the connection in the middle of a transfer,
+``corrupt`` changes a byte of what is uploaded, ``disk_full`` refuses every write. Faults of the cluster itself
+(nodes, jobs, daemons) are in `tests.lab.slurm.troubles`.
+"""
+
+import threading
+import time
+
+FRONT = {"latency", "status", "cut", "lost_answer", "token_expiry", "partial", "frozen", "dead",
+         "ssh_cut", "corrupt", "disk_full"}  # fmt: skip
+#: a lost answer is only of interest after a write
+DEFAULT_PATH = {"lost_answer": "/job/submit"}
+
+
+class Faults:
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._active: dict[str, dict] = {}
+        self._healed = threading.Condition(self._lock)
+        self.on_dead = lambda dead: None  # closes and opens the listening sockets
+
+    def set(self, kind: str, **options) -> None:
+        with self._lock:
+            self._active[kind] = {"path": DEFAULT_PATH.get(kind, ""), **options}
+        if kind == "dead":
+            self.on_dead(True)
+
+    def heal(self) -> None:
+        with self._lock:
+            was_dead = "dead" in self._active
+            self._active.clear()
+            self._healed.notify_all()
+        if was_dead:
+            self.on_dead(False)
+
+    def as_dict(self) -> dict:
+        with self._lock:
+            return {kind: dict(options) for kind, options in self._active.items()}
+
+    def take(self, kind: str, path: str = "") -> dict | None:
+        """Return the options of a fault that hits this request, counting it down."""
+        with self._lock:
+            options = self._active.get(kind)
+            if options is None or options["path"] not in path:
+                return None
+            if "n" in options:
+                options["n"] -= 1
+                if options["n"] <= 0:
+                    del self._active[kind]
+            return dict(options)
+
+    def moved(self, size: int) -> bool:
+        """Count bytes against ``ssh_cut``; True when the connection is to end now."""
+        with self._lock:
+            options = self._active.get("ssh_cut")
+            if options is None:
+                return False
+            options["after_bytes"] = int(options.get("after_bytes", 0)) - size
+            if options["after_bytes"] > 0:
+                return False
+            del self._active["ssh_cut"]
+            return True
+
+    def delay(self, path: str = "") -> None:
+        """Wait as a slow link or a frozen site does."""
+        if slow := self.take("latency", path):
+            time.sleep(float(slow.get("seconds", 1)))
+        with self._lock:
+            while "frozen" in self._active:
+                self._healed.wait(1)
+
+
+def shorten(body: dict, options: dict) -> dict:
+    """Return an answer whose list is cut short, as a proxy's or a pager's mistake leaves it."""
+    for key, rows in body.items():
+        if isinstance(rows, list) and key != "errors" and rows:
+            body[key] = rows[: int(options.get("keep", len(rows) // 2))]
+    return body

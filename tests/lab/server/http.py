@@ -1,0 +1,155 @@
+"""A threaded HTTP(S) server with the rough edges a stand-in needs: it can cut, swallow, freeze and be dead.
+
+TLS is spoken in the connection's own thread, so a client that never finishes its handshake holds up nobody.
+"""
+
+import contextlib
+import json
+import socket
+import socketserver
+import ssl
+import threading
+import traceback
+from http.server import BaseHTTPRequestHandler
+
+from tests.lab.server import faults as front
+from tests.lab.slurm.answers import Answer
+
+
+class Cut(Exception):
+    """Close the connection without a word."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 120
+    disable_nagle_algorithm = True
+    server_version, sys_version = "lab", ""
+
+    def log_message(self, *_):
+        pass
+
+    def handle(self):
+        with contextlib.suppress(ConnectionError, ssl.SSLError, TimeoutError, Cut):
+            super().handle()
+
+    def finish(self):
+        with contextlib.suppress(OSError):
+            super().finish()
+
+    def _body(self) -> bytes:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise Cut  # a truncated submission makes no job
+        return body
+
+    def _serve(self):
+        body = self._body()
+        try:
+            answer = self.server.respond(self.command, self.path, self.headers, body, self.client_address)
+        except Cut:
+            raise
+        except Exception as error:  # a mistake of the lab itself: say so, and where, instead of hanging up
+            traceback.print_exc()
+            answer = Answer(500, f"lab bug, see the site's log: {error!r}", close=True)
+        payload, kind = b"", None
+        if isinstance(answer.body, str):
+            payload, kind = answer.body.encode(), "text/plain"
+        elif answer.body is not None:
+            payload, kind = json.dumps(answer.body).encode(), "application/json"
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if kind:
+            self.send_header("Content-Type", kind)
+        if answer.status != 304:
+            self.send_header("Content-Length", str(len(payload)))
+        if answer.close:
+            self.send_header("Connection", "Close")
+            self.close_connection = True
+        self.end_headers()
+        self.wfile.write(payload)
+
+    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = _serve
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Serves `respond(method, target, headers, body, peer) → Answer` at one address."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, address, respond, certificate=None, key=None, on_connect=None):
+        self.respond = respond
+        self._on_connect = on_connect
+        self._open: set[socket.socket] = set()
+        self._guard = threading.Lock()
+        self._context = None
+        if certificate:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(certificate, key)
+        super().__init__(address, Handler)
+
+    def process_request_thread(self, request, client_address):
+        if self._on_connect:
+            self._on_connect(client_address)
+        if self._context:
+            try:
+                request.settimeout(30)
+                request = self._context.wrap_socket(request, server_side=True)
+            except OSError:
+                self.shutdown_request(request)
+                return
+        with self._guard:
+            self._open.add(request)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._guard:
+                self._open.discard(request)
+
+    def handle_error(self, request, client_address):
+        traceback.print_exc()  # into the site's log
+
+    def serve_in_background(self):
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def close(self):
+        """Refuse new connections and cut the open ones."""
+        self.shutdown()
+        self.server_close()
+        with self._guard:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def server_close(self):
+        # Not ThreadingMixIn's: it would wait for threads that a frozen fault holds.
+        self.socket.close()
+
+
+def faulty(respond, faults, counters):
+    """Wrap a platform's `respond` in the faults of its site, and count what comes through."""
+
+    def answer(method, target, headers, body, peer):
+        path = target.partition("?")[0]
+        write = method not in ("GET", "HEAD")
+        counters.note("rest", write, f"{method} {path}")
+        faults.delay(path)
+        if faults.take("cut", path):
+            raise Cut
+        if status := faults.take("status", path):
+            code = int(status.get("code", 503))
+            again = {"Retry-After": str(status.get("retry_after", 1))}
+            return Answer(code, "Try again later", again if code in (429, 503) else {}, close=True)
+        found = respond(method, target, headers, body, expired=bool(faults.take("token_expiry", path)))
+        if faults.take("lost_answer", path):
+            raise Cut
+        if isinstance(found.body, dict) and (short := faults.take("partial", path)):
+            found.body = front.shorten(found.body, short)
+        return found
+
+    return answer
