@@ -20,6 +20,7 @@ help:
 	@echo 'PYTHON=python3.12   the Python to set up with, 3.11 to 3.13'
 
 setup: $(STAMP)
+	@:
 
 $(STAMP):
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
@@ -32,7 +33,7 @@ $(STAMP):
 	@touch $@
 
 run: setup
-	@$(PY) -m tests.lab run $(if $(ONCE),--once)
+	@PYTHONPATH=collections $(PY) -m tests.lab run $(if $(ONCE),--once)
 
 lab: setup
 	@$(PY) -m tests.lab up

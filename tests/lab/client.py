@@ -9,7 +9,7 @@ class ControlClient:
 
     control_port: int
 
-    def _ask(self, method: str, path: str, **body):
+    def _ask(self, method: str, path: str, /, **body):
         connection = http.client.HTTPConnection("127.0.0.1", self.control_port, timeout=30)
         try:
             payload = json.dumps(body) if body else None

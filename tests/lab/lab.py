@@ -57,10 +57,17 @@ class Site(ControlClient):
 
     @property
     def control_port(self) -> int:
-        found = procs.recall(self.folder / "ready.json")
-        if found is None:
+        if (found := self._ready()) is None:
             raise LabError(f"site {self.name} is not running")
         return found["control"]
+
+    def _ready(self) -> dict | None:
+        """Return what the living process wrote when it listened, None before that."""
+        with contextlib.suppress(OSError, ValueError):
+            found = json.loads((self.folder / "ready.json").read_text())
+            if (running := self.running) and running["pid"] == found["pid"]:
+                return found
+        return None
 
     def launch(self, background: bool) -> None:
         self._prepare()
@@ -75,6 +82,7 @@ class Site(ControlClient):
                 command, cwd=CHECKOUT, env=environment, start_new_session=True, stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL if background else subprocess.PIPE,
             )  # fmt: skip
+        procs.remember(self.folder / "pid.json", self.process.pid)
         if background:
             _DAEMONS.append(self.process)
 
@@ -92,7 +100,7 @@ class Site(ControlClient):
         while time.monotonic() < until:
             if self.process and self.process.poll() is not None:
                 raise LabError(f"site {self.name} ended at once:\n{self.tail()}")
-            if procs.recall(self.folder / "ready.json") and all(map(_answers, self.need["endpoints"])):
+            if self._ready() and all(map(_answers, self.need["endpoints"])):
                 return
             time.sleep(0.02)
         raise LabError(f"site {self.name} is not ready in time:\n{self.tail()}")
@@ -140,6 +148,7 @@ class Site(ControlClient):
             if self.process.stdin:
                 self.process.stdin.close()
             self.process = None
+        _DAEMONS[:] = [child for child in _DAEMONS if child.poll() is None]
 
     # -- what a test needs -------------------------------------------------------------------
     @property
@@ -238,7 +247,7 @@ class Lab:
             if old and not self.background:  # a test run that died left them
                 self._stop_all()
                 old = []
-            if old and len(old) == len(render.site_files(self.source, self.wanted)):
+            if old and len(old) == len(render.site_files(self.source, self.wanted)) and self._still_fit():
                 return self
             for attempt in (1, 2, 3):
                 try:
@@ -252,6 +261,17 @@ class Lab:
                     self._stop_all()
                     raise
         return self
+
+    def _still_fit(self) -> bool:
+        """Do the running sites serve what the config says? Writes again what is missing there; stops them if not."""
+        if self.ports == "free":
+            return True
+        served = {site.name: site.need["endpoints"] for site in self.sites}
+        self.render()
+        if all(site.need["endpoints"] == served[site.name] for site in self.sites):
+            return True
+        self._stop_all()
+        return False
 
     def _start_once(self) -> None:
         self.render()

@@ -21,11 +21,18 @@ def start_ticks(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
-def remember(path: Path, **more) -> None:
-    """Write this process's identity to `path`, by rename."""
-    me = {"pid": os.getpid(), "ticks": start_ticks(os.getpid()), **more}
+def remember(path: Path, pid: int) -> None:
+    """Write the identity of a child to `path`, by rename.
+
+    Never one's own: an emulator (qemu-user) answers /proc/self/stat itself, with other ticks than everybody else sees.
+    """
+    note(path, pid=pid, ticks=start_ticks(pid))
+
+
+def note(path: Path, **facts) -> None:
+    """Write `facts` as JSON in one step."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(me))
+    part.write_text(json.dumps(facts))
     part.replace(path)
 
 

@@ -32,7 +32,7 @@ class Tour:
         self.inventory = lab.state / "fleet.brain.yml"
         self.inventory.write_text(f"plugin: suanwang.brain.fleet\nconfig: {lab.config}\n")
         self.environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
             "SUANWANG_CONFIG": str(lab.config),

@@ -179,7 +179,7 @@ def test_a_missing_input_stops_the_job(site):
 
 def test_what_the_job_sees(site):
     site.code(
-        'for name in OUTPUT_DIR CHECKPOINT_DIR INPUT_DIGITS INPUT_TWO_B PARAMETERS; do\n'
+        "for name in OUTPUT_DIR CHECKPOINT_DIR INPUT_DIGITS INPUT_TWO_B PARAMETERS; do\n"
         '  eval "printf \'%s\\n\' \\"\\$SWB_$name\\""\n'
         "done\n"
         "pwd\n"

@@ -49,9 +49,19 @@ def test_a_time_with_a_fraction_is_taken_as_whole_milliseconds():
 
 @pytest.mark.parametrize(
     "run",
-    ["", RUN[:-1], RUN + "0", RUN.upper(), "8" + RUN[1:], RUN[:-1] + "u", RUN[:-1] + "i", RUN + "\n",
-     "../" + RUN[3:], None],
-)  # fmt: skip
+    [
+        "",
+        RUN[:-1],
+        RUN + "0",
+        RUN.upper(),
+        "8" + RUN[1:],
+        RUN[:-1] + "u",
+        RUN[:-1] + "i",
+        RUN + "\n",
+        "../" + RUN[3:],
+        None,
+    ],
+)
 def test_what_is_no_run_id(run):
     with pytest.raises(Invalid, match="is not a run id"):
         names.check_run(run)

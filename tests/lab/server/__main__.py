@@ -1,6 +1,6 @@
 """One site as one process: ``python -m tests.lab.server FOLDER`` reads ``FOLDER/spec.json`` and serves.
 
-``FOLDER/pid.json`` says who runs, ``FOLDER/ready.json`` appears when everything listens. With ``--lifeline`` the
+``FOLDER/ready.json`` appears when everything listens. With ``--lifeline`` the
 process ends when its standard input does: a test run that is killed takes its lab with it. (Not PR_SET_PDEATHSIG,
 which fires when the *thread* that started us ends.) SIGTERM stops it with all of its jobs; SIGKILL leaves the jobs
 running, as a killed slurmctld does.
@@ -113,7 +113,7 @@ class Site:
         self.listen_rest()
         await self.listen_login()
         control = http.Server(("127.0.0.1", 0), self.control.respond).serve_in_background()
-        procs.remember(self.folder / "ready.json", control=control.server_address[1])
+        procs.note(self.folder / "ready.json", pid=os.getpid(), control=control.server_address[1])
         await stop.wait()
         (self.folder / "ready.json").unlink(missing_ok=True)
         self.end()
@@ -135,7 +135,6 @@ class Site:
 
 def main(argv: list[str]) -> None:
     folder = Path(argv[0])
-    procs.remember(folder / "pid.json")
     spec = json.loads((folder / "spec.json").read_text())
     os.umask(0o022)
     os.chdir(folder / "home" / "brain")

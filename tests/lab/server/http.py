@@ -65,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", kind)
         if answer.status != 304:
             self.send_header("Content-Length", str(len(payload)))
-        if answer.close:
+        if answer.close or answer.status >= 400:  # slurmrestd hangs up after every error
             self.send_header("Connection", "Close")
             self.close_connection = True
         self.end_headers()
@@ -114,21 +114,26 @@ class Server(socketserver.ThreadingTCPServer):
         traceback.print_exc()  # into the site's log
 
     def serve_in_background(self):
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._accept, daemon=True).start()
         return self
+
+    def _accept(self):
+        # Not serve_forever: it polls, and a lab may stay up for days.
+        while True:
+            try:
+                self.process_request(*self.get_request())
+            except OSError:
+                return
 
     def close(self):
         """Refuse new connections and cut the open ones."""
-        self.shutdown()
-        self.server_close()
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+        self.socket.close()
         with self._guard:
             for connection in self._open:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-
-    def server_close(self):
-        # Not ThreadingMixIn's: it would wait for threads that a frozen fault holds.
-        self.socket.close()
 
 
 def faulty(respond, faults, counters):

@@ -99,7 +99,9 @@ def _watch(cluster, job: Job, child) -> None:
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
-        found = {"status": NON_STARTABLE, "launched": True, "end": time.time()}
+        # A supervisor that was itself cancelled before it had started the job, or lost in a crash.
+        status = -child.returncode if child is not None and child.returncode < 0 else NON_STARTABLE
+        found = {"status": status, "launched": True, "end": time.time()}
     with cluster.lock:
         ended(cluster, job, found)
         quiet = bool(job.killer) or cluster.stopping

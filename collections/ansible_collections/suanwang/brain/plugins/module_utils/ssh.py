@@ -362,7 +362,7 @@ class Files:
             return own.run(_watched(own, work, timeout_s, meter))
         except BrainError as error:
             raise error.at(self.site.id, name) from error.__cause__
-        except (asyncio.TimeoutError, library.TimeoutError):
+        except (TimeoutError, library.TimeoutError):
             own.drop()
             raise Timeout("no answer in time.", site=self.site.id, request=name) from None
         except (library.Error, OSError) as error:
@@ -479,8 +479,8 @@ class _Session:
         """Return the SHA-256 of the first bytes: reckoned there, or read over SFTP where no command runs."""
         library = _asyncssh()
         if self.can_run:
-            # Through the shell's own redirection: sha256sum escapes some file names in its answer.
-            command = f"head -c {length} < {shlex.quote(path)} | sha256sum"
+            # By a pipe: sha256sum itself escapes some file names in its answer.
+            command = f"head -c {length} -- {shlex.quote(path)} | sha256sum"
             try:
                 done = await self.connection.run(command, encoding=None)
             except library.ChannelOpenError:
@@ -579,7 +579,7 @@ async def _send(sftp, part, stream, meter):
     async with sftp.open(part, "r+b" if meter.done else "wb") as there:
         offset = meter.done
         try:
-            while piece := stream.read(meter.chunk):
+            while piece := _here(stream.read, meter.chunk):
                 await meter.take(len(piece))
                 waiting.append((asyncio.ensure_future(there.write(piece, offset)), len(piece)))
                 offset += len(piece)
@@ -604,9 +604,17 @@ async def _receive(sftp, path, stream, meter):
                     waiting.append((asyncio.ensure_future(there.read(length, offset)), length))
                     offset += length
                 piece = await _first(waiting, meter)
-                stream.write(piece)
+                _here(stream.write, piece)
         finally:
             await _cancel(waiting)
+
+
+def _here(act, argument):
+    """Read or write a local file; trouble with it must not look like trouble of the network."""
+    try:
+        return act(argument)
+    except OSError as error:
+        raise Invalid(f"the local file: {error.strerror or error}.") from error
 
 
 async def _first(waiting, meter):

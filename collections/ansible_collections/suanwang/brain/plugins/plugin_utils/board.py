@@ -41,6 +41,8 @@ class Line:
     def take(self, event):
         """Take one event of the journal."""
         kind = event["event"]
+        if kind == "intent" and self.state in ("succeeded", "failed"):
+            return  # giving back what is no longer needed is no news of the component
         self.state = event.get("state") or _SHOWN.get(kind, self.state)
         if kind == "placed":
             self.pool, self.state = event["pool"], "placed"
@@ -48,7 +50,7 @@ class Line:
             setattr(self, field, event.get(field) if kind == "progress" else None)
         self.message = event.get("message") or event.get("reason") or ""
         if kind == "evaluated":
-            self.message = f"accuracy {event['accuracy'][:5]} on {event['rows']} withheld rows"
+            self.message = f"accuracy {float(event['accuracy']):.3f} on {event['rows']} withheld rows"
             self.state = "measured"
         if kind == "begin":
             self.since = time.monotonic()

@@ -48,7 +48,7 @@ def table(title, columns):
     """Return an empty table. columns: (header, right-aligned)."""
     made = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=_box())
     for header, right in columns:
-        made.add_column(header, justify="right" if right else "left", overflow="fold")
+        made.add_column(header, justify="right" if right else "left", no_wrap=True)
     return made
 
 
@@ -76,10 +76,10 @@ def pools_table(pools, states, ages):
             ("pool", False),
             ("state", False),
             ("age", True),
-            ("accelerator", False),
-            ("cards free", True),
+            ("card", False),
+            ("cards", True),
             ("nodes", True),
-            ("cores free", True),
+            ("cores", True),
             ("arch", False),
             ("queue", True),
             ("wait", True),
@@ -96,7 +96,7 @@ def pools_table(pools, states, ages):
             f"{pool.platform}:{pool.name}",
             f"[{_COLOURS.get(state, 'white')}]{state}[/]",
             known(ages[pool.id], "{} s"),
-            f"{pool.accelerator.model} ({pool.accelerator.kind})" if pool.accelerator else "cpu",
+            f"{pool.accelerator.kind} {pool.accelerator.model}" if pool.accelerator else "cpu",
             of(pool.free.accelerators, pool.capacity.accelerators),
             of(pool.free.nodes, pool.capacity.nodes),
             of(pool.free.cpu, pool.capacity.cpu),

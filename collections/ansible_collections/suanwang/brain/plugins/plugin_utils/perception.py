@@ -143,6 +143,10 @@ def _glimpse(config, store, site, endpoint, max_age_s):
         pools = read_endpoint(config, site, endpoint, now)
     except BrainError as error:
         return _missed(site, endpoint, snapshot, now, str(error.at(site.id)))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # An answer of a shape nobody has seen must not blind the other sites either.
+        said = f"{site.id}: {endpoint.platform} answered what this version cannot read ({error!r})."
+        return _missed(site, endpoint, snapshot, now, said)
     store.save_snapshot(site.id, endpoint.id, {"at": now, "pools": [to_plain(p) for p in pools]})
     state = "partial" if any(p.seen.state == "partial" for p in pools) else "live"
     return Glimpse(site, endpoint, pools, state, now)
