@@ -9,7 +9,7 @@ class Rest:
     """Calls one site as one user, version 0.0.38 unless the path says otherwise."""
 
     def __init__(self, lab, name: str, user: str = "brain", **claims):
-        self.site = lab.site(name)
+        self.lab, self.site = lab, lab.site(name)
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.verify = str(lab.config / "ca.pem")

@@ -46,7 +46,7 @@ def test_task_that_is_not_yaml(project):
     [
         ({"framework": "tensorfow"}, ("components[0].framework", "tensorflow", "mindspore")),
         ({"resources": {"accelerators": 17}}, ("hunan/slurm/npu", "16", "17")),
-        ({"id": "Train-1"}, ("components[0].id", "Train-1", "[a-z][a-z0-9_]{0,19}")),
+        ({"id": "Train-1"}, ("components[0].id", "Train-1", "1 to 20 of a-z, 0-9 and _, starting with a letter")),
         (
             {"inputs": [{"name": "d", "uri": "nowhere.csv"}]},
             ("components[0].inputs[0].uri", "nowhere.csv", "not there"),

@@ -80,11 +80,12 @@ def test_approval_verifies_with_openssh(finished):
     project, run, _done = finished
     folder = project.store.find_plan(run)
     (signature,) = (folder / "approvals").glob("*.sig")
-    checked = subprocess.run(
-        ["ssh-keygen", "-Y", "verify", "-f", project.config / "allowed_signers", "-I", "approver@lab.invalid",
-         "-n", "approval@suanwang", "-s", signature],
-        stdin=open(signature.with_suffix(".json"), "rb"), capture_output=True, text=True,
-    )  # fmt: skip
+    with open(signature.with_suffix(".json"), "rb") as statement:
+        checked = subprocess.run(
+            ["ssh-keygen", "-Y", "verify", "-f", project.config / "allowed_signers", "-I", "approver@lab.invalid",
+             "-n", "approval@suanwang", "-s", signature],
+            stdin=statement, capture_output=True, text=True,
+        )  # fmt: skip
     assert checked.returncode == 0, checked.stderr
 
 

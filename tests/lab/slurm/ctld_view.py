@@ -51,7 +51,7 @@ def job(cluster, found) -> dict:
     requested = tres.text(tres.requested(cluster, found))
     return {
         **JOB_DEFAULTS,
-        "account": found.account, "batch_host": found.last_node, "cluster": cluster.name,
+        "account": found.account, "batch_host": found.hosts[0] if found.hosts else "", "cluster": cluster.name,
         "comment": found.comment, "cpus": found.cpus, "cpus_per_task": found.cpus_per_task,
         "current_working_directory": found.cwd, "deadline": found.deadline,
         "dependency": found.dependency, "eligible_time": found.eligible_time,
@@ -62,7 +62,7 @@ def job(cluster, found) -> dict:
         "last_sched_evaluation": found.submit_time, "memory_per_cpu": found.memory_per_cpu or None,
         "memory_per_node": None if found.memory_per_cpu else memory,
         "minimum_cpus_per_node": found.cpus_per_task, "name": found.name,
-        "node_count": found.nodes, "nodes": machines.compress(_hosts(found)),
+        "node_count": found.nodes, "nodes": machines.compress(found.hosts),
         "partition": found.partition, "priority": found.priority, "qos": found.qos,
         "restart_cnt": found.restart_count, "resv_name": found.reservation,
         "standard_error": found.standard_error, "standard_input": found.standard_input or "/dev/null",
@@ -73,10 +73,6 @@ def job(cluster, found) -> dict:
         "tres_per_node": ",".join(f"gres:{part}" for part in found.gres.split(",") if part),
         "tres_req_str": requested, "user_id": os.getuid(), "user_name": found.user,
     }  # fmt: skip
-
-
-def _hosts(found) -> list[str]:
-    return list(found.allocation) or ([found.last_node] if found.last_node else [])
 
 
 def _resources(cluster, found) -> dict:

@@ -68,8 +68,7 @@ def stored_name(cluster, found) -> str:
 
 
 def job(cluster, found, now: float, steps: bool = True) -> dict:
-    hosts = machines.compress([found.last_node] if found.last_node else [])
-    hosts = machines.compress(list(found.allocation)) or hosts or "None assigned"
+    hosts = machines.compress(found.hosts) or "None assigned"
     ended, started = found.end_time, found.start_time
     elapsed = max(0, (ended or int(now)) - started) if started else 0
     timed_out = found.state == "TIMEOUT"
@@ -106,7 +105,7 @@ def _batch_step(found, record: dict) -> dict:
     return nest(
         time__elapsed=record["time"]["elapsed"], time__start=found.start_time,
         time__end=found.end_time, exit_code=exit_code(found.exit_code), nodes__count=1,
-        nodes__range=found.last_node, nodes__list=[found.last_node], tasks__count=1,
+        nodes__range=found.hosts[0], nodes__list=found.hosts[:1], tasks__count=1,
         state=found.state, step__job_id=found.job_id, step__id="batch", step__name="batch",
         kill_request_user=found.killer or None,
         tres__allocated=record["tres"]["allocated"],

@@ -54,7 +54,7 @@ class Job:
     force_exit: int | None = None  # an injected failure
     stepd: dict = field(default_factory=dict)  # pid, ticks of its supervisor
     ready_at: float = 0.0  # when the scheduler looks at it: what real PENDING lasts at least
-    last_node: str = ""
+    hosts: list = field(default_factory=list)  # where it ran, kept after the end
     tres_allocated: dict = field(default_factory=dict)  # kept after the end
 
     @property

@@ -57,7 +57,7 @@ def start(cluster, job: Job, allocation: dict[str, dict]) -> None:
         cluster.nodes[name].used[job.job_id] = part
     job.start_time = int(time.time())
     job.state, job.reason = "RUNNING", "None"
-    job.last_node = next(iter(allocation))
+    job.hosts = list(allocation)
     folder = cluster.folder_of(job)
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("rc.json", "pid"):
@@ -70,7 +70,7 @@ def start(cluster, job: Job, allocation: dict[str, dict]) -> None:
         "stderr": job.standard_error, "stdin": job.standard_input,
         "environment": environment(cluster, job), "kill_wait": cluster.settings["kill_wait"],
         "patterns": {"j": job.job_id, "A": job.job_id, "x": job.name, "u": job.user, "%": "%",
-                     "N": job.last_node, "n": 0, "t": 0, "s": "batch", "J": job.job_id},
+                     "N": job.hosts[0], "n": 0, "t": 0, "s": "batch", "J": job.job_id},
     }  # fmt: skip
     (folder / "spec.json").write_text(json.dumps(spec))
     with open(folder / "stepd.log", "w") as log:

@@ -8,7 +8,6 @@ import random
 import time
 
 from tests.lab.slurm import nodes as machines
-from tests.lab.slurm import options
 from tests.lab.slurm import scheduler
 from tests.lab.slurm import tres
 from tests.lab.slurm.answers import SlurmError
@@ -160,6 +159,3 @@ def update(cluster, user: str, job: Job, wanted: dict) -> None:
         job.reason = "JobHeldUser" if job.held else "None"
         job.eligible_time = 0 if job.held else int(time.time())
     cluster.touch("jobs")
-
-
-__all__ = ["make", "options", "update"]

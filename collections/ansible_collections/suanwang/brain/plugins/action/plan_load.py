@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 
 from ansible import constants
+from ansible import context
 
 from ..module_utils import configfile
 from ..module_utils import sites
@@ -114,10 +115,10 @@ def _check_sites(plan, config):
 
 
 def _check_forks(plan):
-    if constants.DEFAULT_FORKS < plan["min_forks"]:
+    forks = context.CLIARGS.get("forks", constants.DEFAULT_FORKS)
+    if forks < plan["min_forks"]:
         raise Invalid(
-            f"this plan needs {plan['min_forks']} forks, {constants.DEFAULT_FORKS} are set;"
-            " a waiting component holds one.",
+            f"this plan needs {plan['min_forks']} forks, {forks} are set; a waiting component holds one.",
             way_out=f"Add --forks {plan['min_forks']}, or set forks in ansible.cfg.",
         )
 

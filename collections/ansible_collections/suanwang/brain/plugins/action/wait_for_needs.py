@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import time
 
+from ansible import constants
+from ansible import context
+
 from ..module_utils.errors import BrainError
 from ..module_utils.errors import Conflict
 from ..plugin_utils.api import BrainAction
@@ -56,11 +59,12 @@ class ActionModule(BrainAction):
         return True
 
     def _check_order(self, component, task_vars):
-        """A need outside this play, or behind this host in it, would never end: say so at once."""
+        """A need outside this play would never end; nor one behind this host, where forks are fewer than hosts."""
         hosts = list(task_vars.get("ansible_play_hosts_all") or ())
-        mine = hosts.index(HOST_PREFIX + component["id"])
+        if len(hosts) > context.CLIARGS.get("forks", constants.DEFAULT_FORKS):
+            hosts = hosts[: hosts.index(HOST_PREFIX + component["id"])]
         for need in component["needs"]:
-            if HOST_PREFIX + need not in hosts[:mine]:
+            if HOST_PREFIX + need not in hosts:
                 raise Conflict(
                     f"{component['id']} needs {need}, which is not before it in this play.",
                     way_out="Run the whole plan; --limit is not for components.",

@@ -21,6 +21,7 @@ extends_documentation_fragment:
 
 import sys
 
+from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 
 from ..plugin_utils.board import Board
@@ -65,15 +66,20 @@ class CallbackModule(Default):
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         if self._quiet:
-            # Remembered, so that a failure can still print the banner of its task.
+            # No banner now; where something of it is shown later, the name is asked of the task itself.
             self._last_task_name = None
-            self._task_start_quietly(task)
+            self._task_type_cache[task._uuid] = "TASK"
         else:
             super().v2_playbook_on_task_start(task, is_conditional)
 
-    def _task_start_quietly(self, task):
-        self._task_type_cache[task._uuid] = "TASK"
-        self._last_task_name = task.get_name().strip()
+    def v2_on_file_diff(self, result):
+        found = getattr(result, "_result", None) or {}
+        if self._quiet and found.get("diff") and found.get("changed"):
+            self._display.display(f"{result._host.get_name()}: {result._task.get_name()}")
+            for one in found["diff"] if isinstance(found["diff"], list) else [found["diff"]]:
+                self._display.display(self._get_diff(one))
+        elif not self._quiet:
+            super().v2_on_file_diff(result)
 
     def v2_runner_on_ok(self, result):
         self._watch(result)
@@ -87,6 +93,12 @@ class CallbackModule(Default):
         task = getattr(result, "_task", None)
         if self._quiet and _is_rescued(task):
             return  # component_result keeps it, the judge and the board show it
+        found = getattr(result, "_result", None) or {}
+        if self._quiet and found.get("failure"):
+            # Our own errors are sentences for people; what programs read is in the failure, with -v.
+            host = result._host.get_name()
+            self._display.display(f"failed: [{host}] {found['msg']}", color=constants.COLOR_ERROR, stderr=True)
+            return
         super().v2_runner_on_failed(result, ignore_errors)
 
     def v2_runner_on_skipped(self, result):

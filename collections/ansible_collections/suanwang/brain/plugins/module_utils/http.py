@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One HTTP session a site endpoint. The only file that knows the library below it.
 
-TLS is verified against the endpoint's own CA; the environment's proxies and bundles are ignored; redirects are not
-followed. A call has a deadline of its own, because a timeout of the library is per read, so a server that trickles
-would hold us for ever. Reads are retried with jitter, writes never. No error holds a header, a token or a body.
+TLS is verified against the endpoint's own CA; the environment's proxies and bundles are ignored;
+redirects are not followed. A call has a deadline of its own, because a timeout of the library is
+per read, so a server that trickles would hold us for ever. Reads are retried with jitter, writes
+never. No error holds a header, a token or a body.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _GATEWAY = (502, 503, 504)
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer, whatever its status. headers: lower-case names. body: parsed JSON, or None."""
+    """One HTTP answer of any status. headers: lower-case names. body: parsed JSON, or None."""
 
     status: int
     headers: dict
@@ -74,9 +75,9 @@ class Http:
     ):
         """Send one request and return its Answer; the caller judges the status.
 
-        timeout_s: for the whole call with all its retries. read: False for what changes something, which is sent once.
-        Raises Unreachable or Timeout, with details.doubt True where a write may have happened; Unauthorized where
-        the server is not the one it should be.
+        timeout_s: for the whole call with all its retries. read: False for what changes something,
+        which is sent once. Raises Unreachable or Timeout, with details.doubt True where a write may
+        have happened; Unauthorized where the server is not the one it should be.
         """
         name = f"{method} {path}"
         until = time.monotonic() + timeout_s
@@ -101,7 +102,7 @@ class Http:
             time.sleep(pause)
 
     def foreign_url(self, url):
-        """Return a URL found in an answer as one that we may open: through the address map, inside the networks.
+        """Return a URL out of an answer as one that we may open: mapped, inside the networks.
 
         Raises Refused for anything else: an answer must not send us to a third party.
         """
@@ -353,7 +354,7 @@ def _tls_reason(error):
     return "TLS failed"
 
 
-# -- a call that can be cut from outside ------------------------------------------------------------
+# -- a call that can be cut from outside -----------------------------------------------------------
 _current = threading.local()
 
 
@@ -423,7 +424,7 @@ class _Cuttable:
 
 @functools.cache
 def _library():
-    """Return the parts of the library that we use. Imported late: a worker that only waits needs none of it."""
+    """Return what we use of the library. Imported late: a worker that only waits needs none."""
     try:
         import requests
         import urllib3
@@ -451,7 +452,8 @@ def _library():
         def __init__(self, server_name, pin):
             self._extra = {}
             if server_name:
-                # Both, for a library of either generation: what is sent, and what the certificate must name.
+                # Both, for a library of either generation: what is sent, and what the certificate
+                # must name.
                 self._extra |= {"server_hostname": server_name, "assert_hostname": server_name}
             if pin:
                 self._extra["assert_fingerprint"] = pin

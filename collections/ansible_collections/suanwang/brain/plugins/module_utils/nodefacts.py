@@ -1,7 +1,7 @@
 # Copyright: SuanWang Brain contributors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Arithmetic over machines that is the same for every scheduler: what a pool has, and what of it is free."""
+"""Arithmetic that is the same for every scheduler: what a pool has, and what of it is free."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ import dataclasses
 import hashlib
 from collections import Counter
 from datetime import datetime
-from datetime import timezone
+from datetime import UTC
 
+from . import names
+from .resources import Busy
 from .resources import Capacity
+from .resources import Job
+from .resources import JOB_ENDED
+from .resources import Ours
+from .resources import Queue
 from .resources import Shape
 from .resources import Usage
+from .resources import Window
 
 NAMES_SHOWN = 60
 
@@ -22,7 +29,8 @@ NAMES_SHOWN = 60
 class Node:
     """A machine as its scheduler sees it. cards, used: native accelerator name → count.
 
-    idle_cpu, used and free_memory_mib are what the scheduler has not given away, not what is measured.
+    idle_cpu, used and free_memory_mib are what the scheduler has not given away, not what is
+    measured.
     """
 
     name: str
@@ -39,11 +47,26 @@ class Node:
         return max(0, self.cards.get(native, 0) - self.used.get(native, 0))
 
 
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """A Job with what it takes: accelerators, cpu, nodes. end: expected, in epoch seconds."""
+
+    job: Job
+    accelerators: int
+    cpu: int
+    nodes: int
+    end: int | None = None
+
+    @property
+    def size(self):
+        return self.accelerators, self.cpu, self.nodes
+
+
 def utc(epoch):
     """Return an epoch second as RFC 3339 text; None and 0 are unknown."""
     if not epoch or epoch < 0:
         return None
-    return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def accelerator(nodes):
@@ -84,16 +107,45 @@ def capacity_facts(nodes, native, reserved=frozenset()):
     }
 
 
-def expected_wait_s(facts, native, pending, ends, now):
-    """Return what one more job waits: 0 where something is free and nobody waits, else the first end.
+def queue_facts(loads, facts, now):
+    """Return Pool's fields queue, running_until and ours, as a dict.
 
-    ends: sorted epoch seconds of running jobs. None where others wait, or no end is known.
+    loads: of the pool, of everybody. facts: what capacity_facts returned. What one more job waits
+    is 0 where something is free and nobody waits, else the first expected end; None where others
+    wait.
     """
-    if pending:
-        return None
-    if any(shape.accelerators or native is None for shape in facts["free_shapes"]):
-        return 0
-    return max(0, int(ends[0] - now)) if ends else None
+    pending = sum(load.job.state == "queued" for load in loads)
+    running = [
+        load for load in loads if load.job.state != "queued" and load.job.state not in JOB_ENDED
+    ]
+    ends = sorted(
+        (load for load in running if load.end and load.end > now), key=lambda load: load.end
+    )
+    without_cards = not facts["capacity"].accelerators
+    room = any(shape.accelerators or without_cards for shape in facts["free_shapes"])
+    wait_s = None if pending else 0 if room else int(ends[0].end - now) if ends else None
+    return {
+        "queue": Queue(len(running), pending, wait_s),
+        "running_until": tuple(Busy(utc(load.end), *load.size) for load in ends),
+        "ours": tuple(
+            Ours(mark.run, mark.component, load.job.state, *load.size)
+            for load in loads
+            if load.job.state not in JOB_ENDED and (mark := names.parse(load.job.name))
+        ),
+    }
+
+
+def windows(reservations, hosts):
+    """Return Windows of the reservations that are not ours, over some hosts.
+
+    reservations: (name, start, end, host names), times in epoch seconds.
+    """
+    mine = set(hosts)
+    return tuple(
+        Window(utc(start), utc(end), f"reservation {name}", len(mine & set(there)))
+        for name, start, end, there in reservations
+        if mine & set(there) and not name.startswith(names.PREFIX)
+    )
 
 
 def domains(members, place):

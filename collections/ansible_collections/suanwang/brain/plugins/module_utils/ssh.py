@@ -1,11 +1,12 @@
 # Copyright: SuanWang Brain contributors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files and commands at a site, over one SSH connection. The only file that knows the library below it.
+"""Files and commands at a site, over one SSH connection. Only this file knows the library below.
 
-The host key must stand in the site's known_hosts; the key file is the only credential: no agent, no configuration and
-no known hosts of whoever runs us. Bytes are checked by SHA-256 at both ends, because SFTP's own "continue at the size"
-trusts whatever part is there (seen: four damaged bytes kept, exit status 0). Memory is flat: a few MiB for any file.
+The host key must stand in the site's known_hosts; the key file is the only credential: no agent, no
+configuration and no known hosts of whoever runs us. Bytes are checked by SHA-256 at both ends,
+because SFTP's own "continue at the size" trusts whatever part is there (seen: four damaged bytes
+kept, exit status 0). Memory is flat: a few MiB for any file.
 """
 
 from __future__ import annotations
@@ -49,8 +50,9 @@ SUM_BYTES_A_S = 20_000_000
 class Files:
     """Files below the storage root of an SSH endpoint, and commands on its login node.
 
-    Paths are absolute at the site, or relative to the storage root. Safe to carry through a fork: a child makes its own
-    connection. One call at a time; calls of several threads wait for each other.
+    Paths are absolute at the site, or relative to the storage root. Safe to carry through a fork: a
+    child makes its own connection. One call at a time; calls of several threads wait for each
+    other.
     """
 
     def __init__(self, site, endpoint, *, user, key_path, known_hosts):
@@ -62,9 +64,9 @@ class Files:
         self._root = None
         self._own = None
 
-    # -- looking: reconnected once where the connection was lost -------------------------------------
+    # -- looking: reconnected once where the connection was lost -----------------------------------
     def root(self):
-        """Return the absolute storage root at the site. It is made by the first write, not by this."""
+        """Return the absolute storage root at the site. The first write makes it, not this."""
         if self._root is None:
             stated = self.endpoint.storage.get("root")
             if not stated:
@@ -101,11 +103,12 @@ class Files:
         name = self._name("read", path)
         content = self._read(path, name, 0, limit + 1)
         if content is not None and len(content) > limit:
-            raise Refused(f"the file is larger than {limit} bytes.", site=self.site.id, request=name)
+            said = f"the file is larger than {limit} bytes."
+            raise Refused(said, site=self.site.id, request=name)
         return None if content is None else content.decode("utf-8", "replace")
 
     def tail(self, path, lines=20, limit_bytes=64 * 1024):
-        """Return the last lines of a file, at most limit_bytes of it; none where there is no file."""
+        """Return the last lines of a file, of its last limit_bytes; none where there is no file."""
         path = self._absolute(path)
         name = self._name("read", path)
         size = self._size(path, name)
@@ -117,13 +120,14 @@ class Files:
             content = content.partition(b"\n")[2] or content
         return content.decode("utf-8", "replace").splitlines()[-lines:]
 
-    # -- writing -------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
     def put(self, source, path, *, sha256=None, rate_kbps=None, report=None, check=False):
-        """Bring a local file, or bytes, to a path below the root. Return whether anything had to be written.
+        """Bring a local file, or bytes, to a path below the root. Return whether it had to.
 
-        sha256: what it must be, here and there; None: what it is here. rate_kbps: kbit/s at most. report: called at
-        most twice a second with {bytes, total, percent, rate_kbps, eta_s}. A part that an earlier try left is
-        continued if it is a true prefix. Raises Corrupt where bytes differ; the part is removed then.
+        sha256: what it must be, here and there; None: what it is here. rate_kbps: kbit/s at most.
+        report: called at most twice a second with {bytes, total, percent, rate_kbps, eta_s}. A part
+        that an earlier try left is continued if it is a true prefix. Raises Corrupt where bytes
+        differ; the part is removed then.
         """
         path = self._below_root(path, "put")
         name = self._name("put", path)
@@ -147,8 +151,9 @@ class Files:
     def fetch(self, path, local_path, *, sha256=None, size=None, rate_kbps=None, report=None):
         """Bring a file home. Return whether anything had to be written.
 
-        sha256, size: as stated elsewhere, a result file say; None: as the site says now. It is written to `.part`
-        beside the target and renamed when its checksum is right. Raises NotFound, or Corrupt where bytes differ.
+        sha256, size: as stated elsewhere, a result file say; None: as the site says now. It is
+        written to `.part` beside the target and renamed when its checksum is right. Raises
+        NotFound, or Corrupt where bytes differ.
         """
         path = self._absolute(path)
         name = self._name("fetch", path)
@@ -177,7 +182,7 @@ class Files:
         return True
 
     def remove_tree(self, path):
-        """Remove a file or a folder with all in it. Refused unless it lies strictly below the storage root."""
+        """Remove a file, or a folder with all in it. Refused unless strictly below the root."""
         path = self._below_root(path, "remove")
         name = self._name("remove", path)
         found = self._stat(path, name)
@@ -214,7 +219,7 @@ class Files:
         if own is not None:
             own.end()
 
-    # -- parts of the above --------------------------------------------------------------------------
+    # -- parts of the above ------------------------------------------------------------------------
     def _put(self, stream, total, path, sha256, name, rate_kbps, report):
         part = f"{path}.part"
         self._call(name, lambda s: _make_folders(s.sftp, posixpath.dirname(path)), again=False)
@@ -290,7 +295,7 @@ class Files:
 
         return self._call(name, work)
 
-    # -- paths and sentences ---------------------------------------------------------------------------
+    # -- paths and sentences -----------------------------------------------------------------------
     def _absolute(self, path):
         return posixpath.normpath(posixpath.join(self.root(), path))
 
@@ -338,13 +343,14 @@ class Files:
                 way_out="Check the path, its rights and the space left.",
             ) from error
 
-    # -- the connection --------------------------------------------------------------------------------
+    # -- the connection ----------------------------------------------------------------------------
     def _call(self, name, work, *, again=True, timeout_s=CALL_S, meter=None):
-        """Run `work(session)` on the kept connection. again: repeat once if the connection was lost."""
+        """Run `work(session)` on the kept connection. again: once more if it was lost."""
         own = self._own
         if own is None or own.pid != os.getpid():
             if own is not None:
-                # The parent's loop shares its epoll with us; even closing it here would deafen the parent.
+                # The parent's loop shares its epoll with us; even closing it here would deafen the
+                # parent.
                 _ABANDONED.append(own)
             own = self._own = _Session(self)
         with own.lock:
@@ -405,7 +411,8 @@ class Files:
                 )
         for path, what in ((self.known_hosts, "known_hosts"), (self.key_path, "the private key")):
             if not path.is_file():
-                raise Invalid(f"{what} is not at {path}.", way_out="Put it there; it is never learned.")
+                hint = "Put it there; it is never learned."
+                raise Invalid(f"{what} is not at {path}.", way_out=hint)
         try:
             hosts = library.read_known_hosts(str(self.known_hosts))
             key = library.read_private_key(str(self.key_path))
@@ -440,7 +447,8 @@ class _Session:
         self.sftp = None
         self.can_run = True
         self.loop = asyncio.new_event_loop()
-        # A loop that nobody closed warns when it is collected; the files may be dropped without close().
+        # A loop that nobody closed warns when it is collected; the files may be dropped without
+        # close().
         self._finalizer = weakref.finalize(files, _Session.end, self)
 
     @property
@@ -476,7 +484,7 @@ class _Session:
         self.loop.close()
 
     async def sha256(self, path, length):
-        """Return the SHA-256 of the first bytes: reckoned there, or read over SFTP where no command runs."""
+        """Return the SHA-256 of the first bytes: reckoned there, else read over SFTP."""
         library = _asyncssh()
         if self.can_run:
             # By a pipe: sha256sum itself escapes some file names in its answer.
@@ -551,7 +559,7 @@ class _Meter:
 
 
 async def _watched(own, work, timeout_s, meter):
-    """Connect if need be and do the work: within timeout_s, or, with a meter, as long as it moves."""
+    """Connect if need be and work: within timeout_s, or, with a meter, while it moves."""
     await asyncio.wait_for(own.ready(), CONNECT_S + 5)
     if meter is None:
         return await asyncio.wait_for(work(own), timeout_s)
@@ -672,7 +680,8 @@ def _sftp_error(error, text):
     if isinstance(error, library.SFTPNoSuchFile):
         return NotFound("there is no such file or folder.")
     if isinstance(error, library.SFTPPermissionDenied):
-        return Unauthorized("the site does not let us.", way_out="Check the rights of the storage root.")
+        way_out = "Check the rights of the storage root."
+        return Unauthorized("the site does not let us.", way_out=way_out)
     if isinstance(error, (library.SFTPNoSpaceOnFilesystem, library.SFTPQuotaExceeded)):
         return QuotaExceeded("the storage there is full.", way_out="Make room, or ask for more.")
     return Refused(f"the site says: {text}.")

@@ -13,7 +13,9 @@ from .perception import read_endpoint
 
 
 def place(run_pass, component):
-    """Return {pool, site, endpoint, name, arch, accelerator, found, state}, or the same with `error`.
+    """Return {pool, site, endpoint, name, arch, accelerator, found, state, submits}, or the same with `error`.
+
+    submits: whether a job will be submitted, so that its data are needed.
 
     The component's name is looked up at every allowed pool first. A pool that cannot answer leaves the component
     undecided: then nothing is submitted anywhere else, because the job may be there.
@@ -46,8 +48,11 @@ def _found(run_pass, component, site, endpoint, seen):
     allowed = [pool for pool in component["pools"] if pool.startswith(f"{site}/{endpoint}/")]
     native = seen.job.pool if seen.job else None
     pool = next((p for p in allowed if p.split("/", 2)[2] == native), allowed[0])
-    facts = {} if seen.ended else _facts(_pools(run_pass, site, endpoint).get(pool))
-    return {**_record(pool, facts), "found": True, "state": seen.state}
+    if seen.ended and seen.state == "succeeded":
+        return {**_record(pool, {}), "found": True, "state": seen.state, "submits": False}
+    again = seen.ended and seen.attempt <= component.get("retry", 0)
+    facts = _facts(_pools(run_pass, site, endpoint).get(pool))
+    return {**_record(pool, facts), "found": True, "state": seen.state, "submits": again}
 
 
 def _chosen(run_pass, component):
@@ -61,7 +66,7 @@ def _chosen(run_pass, component):
             continue
         why_not = unfit(component, pool, clock.now())
         if why_not is None:
-            return {**_record(pool_id, _facts(pool)), "found": False, "state": None}
+            return {**_record(pool_id, _facts(pool)), "found": False, "state": None, "submits": True}
         reasons.append(f"{pool_id}: {why_not}")
     said = " ".join(reasons)
     return _error(component, f"no allowed pool is fit for {component['id']} now. {said}")
@@ -105,4 +110,4 @@ def _record(pool_id, facts):
 
 
 def _error(component, sentence):
-    return {**_record(component["pools"][0], {}), "found": False, "state": None, "error": sentence}
+    return {**_record(component["pools"][0], {}), "found": False, "state": None, "submits": False, "error": sentence}

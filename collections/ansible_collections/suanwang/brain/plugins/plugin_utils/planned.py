@@ -61,9 +61,11 @@ def job(run_pass, component, state):
                 "source": str(run_pass.store.object_path(code["sha256"])),
                 "sha256": code["sha256"],
             },
-            "command": [*_launch(run_pass, component, placed), code["entry"], *code["arguments"]],
+            "command": [*_launch(run_pass, component, placed), code["entry"], *code["arguments"]]
+            if placed["submits"]
+            else [],
             "environment": {"SWB_PARAMETERS": json.dumps(component.get("parameters", {}), sort_keys=True)},
-            "inputs": [] if placed.get("found") else _inputs(run_pass, component),
+            "inputs": _inputs(run_pass, component) if placed["submits"] else [],
             "outputs": component.get("outputs", []),
             "nodes": component.get("nodes", 1),
             "accelerators": component.get("accelerators", 0),
@@ -124,7 +126,7 @@ def dataset(run_pass, component, state):
     if component["kind"] != "move_data":
         return f"a {component['kind']} component moves no data"
     placed = run_pass.placed(component)
-    if placed.get("found"):
+    if not placed["submits"]:
         return f"{component['of']} was submitted already; its data are not needed again"
     datum = component["datum"]
     if "from" in datum:
@@ -195,7 +197,7 @@ def artifact(run_pass, component, state):
     placed = run_pass.placed(producer)
     if component["kind"] == "collect":
         dest = artifact_path(run_pass, component)
-    elif run_pass.placed(component).get("found"):
+    elif not run_pass.placed(component)["submits"]:
         return f"{component['of']} was submitted already; its data are not needed again"
     elif run_pass.placed(component)["site"] == placed["site"]:
         dest = None

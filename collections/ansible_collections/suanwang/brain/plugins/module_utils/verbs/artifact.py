@@ -53,6 +53,9 @@ def _facts(stated):
 
 
 def _run(platform, params, check, report):
+    if check and not look_at_all(platform, params).ended:
+        line = f"output {params['output']} of {params['component']}"
+        return {"changed": True, "artifact": None, "diff": diff(str(params["dest"]), [], [line])}
     stated = stated_output(platform, params)
     if params["dest"] is None:
         return {"changed": False, "artifact": {**_facts(stated), "path": None}}

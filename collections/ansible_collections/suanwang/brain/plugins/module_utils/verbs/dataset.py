@@ -38,7 +38,7 @@ def _run(platform, params, check, report):
     path = absolute(platform, params["path"])
     where = f"{platform.site.id}: {path}"
     if params["state"] == "absent":
-        return _remove(platform, path, where, check, report)
+        return _remove(platform, params["path"], where, check, report)
     wanted = f"sha256 {params['sha256']}"
     report("intent", message=f"put {where}")
     changed = platform.files.put(
@@ -57,16 +57,28 @@ def _run(platform, params, check, report):
     }
 
 
-def _remove(platform, path, where, check, report):
+def _remove(platform, relative, where, check, report):
+    path = absolute(platform, relative)
     there = platform.files.exists(path)
     if there and not check:
         report("intent", message=f"remove {where}")
         platform.files.remove_tree(path)
+        _remove_empty_parents(platform, relative)
     return {
         "changed": there,
         "dataset": None,
         "diff": diff(where, ["present"] if there else [], []),
     }
+
+
+def _remove_empty_parents(platform, path):
+    root = platform.files.root()
+    parts = path.split("/")[:-1]
+    while parts:
+        status, _out, _err = platform.files.run(["rmdir", "/".join([root, *parts])])
+        if status:  # not empty: something else of the run is still there
+            return
+        parts.pop()
 
 
 def _info(platform, params, check, report):

@@ -1,0 +1,230 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How Slurm writes things: numbers, states, host lists, gres, tres, errors, nodes. Pure functions.
+
+Source: answers of Slurm 22.05.8, seen; the forms of v0.0.39 and later from its OpenAPI files, not
+seen.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from ..nodefacts import Node
+from ..nodefacts import utc
+from ..resources import Alarm
+
+ACCELERATORS = ("npu", "gpu", "dcu", "mlu")
+#: NO_VAL and INFINITE of 16, 32 and 64 bit: unknown or unlimited, None for us.
+NO_VAL = {number for bits in (16, 32, 64) for number in (2**bits - 2, 2**bits - 1)}
+NODE_WORKS = {"IDLE", "MIXED", "ALLOCATED"}
+NODE_BARRED = {"DRAIN", "DOWN", "NOT_RESPONDING", "FAIL", "MAINT", "RESERVED", "UNKNOWN"}
+NEVER_STARTS = re.compile(
+    r"Per(Job|User|Node)|^(PartitionTimeLimit|PartitionConfig|DependencyNeverSatisfied)$"
+)
+#: A job that could not be launched shows this number instead of a wait status.
+LAUNCH_FAILED = 4021
+NOT_ENDED = {"PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING"}
+_GRES = re.compile(r"([a-z]\w*)(?::([A-Za-z][\w.-]*))?(?::(\d+))?(?:\([^)]*\))?(?:,|$)")
+_HOSTS = re.compile(r"(?:[^,\[]|\[[^\]]*\])+")
+
+
+def num(value, default=None):
+    """Return a number, plain or as {set, infinite, number}; default where unset or unlimited."""
+    if isinstance(value, dict):
+        value = value.get("number") if value.get("set") and not value.get("infinite") else None
+    if value is None or value == "" or value in NO_VAL:
+        return default
+    return int(value)
+
+
+def words(state, flags=()):
+    """Return the state words in upper case: one text, or a list with the flags inside."""
+    found = [state] if isinstance(state, str) else state or ()
+    return frozenset(word.upper() for word in (*found, *(flags or ())))
+
+
+@functools.lru_cache(maxsize=4096)
+def hosts(text):
+    """Return the names of a host list, in its order.
+
+    >>> hosts("hn-asc[01-02,7],login")
+    ('hn-asc01', 'hn-asc02', 'hn-asc7', 'login')
+    """
+    found = []
+    for part in _HOSTS.findall(text or ""):
+        before, bracket, rest = part.partition("[")
+        if not bracket:
+            found.append(part)
+            continue
+        inside, _bracket, after = rest.partition("]")
+        for piece in inside.split(","):
+            low, _dash, high = piece.partition("-")
+            for number in range(int(low), int(high or low) + 1):
+                found += hosts(f"{before}{number:0{len(low)}}{after}")
+    return tuple(found)
+
+
+def kind(native):
+    """Return ``npu`` of ``npu:ascend910b``."""
+    return native.partition(":")[0] if native else None
+
+
+def gres(text, typed=None):
+    """Return accelerator → count of a gres text; what is no accelerator is left out.
+
+    typed: counts of the same node, which give an untyped name its type (gres_used may have one).
+
+    >>> gres("npu:ascend910b:8,gpu:a800:2(IDX:0-1),craynetwork:4")
+    {'npu:ascend910b': 8, 'gpu:a800': 2}
+    """
+    found = Counter()
+    for name, model, count in _GRES.findall(text or ""):
+        if name not in ACCELERATORS:
+            continue
+        native = f"{name}:{model}" if model else name
+        if not model and typed:
+            native = next((one for one in typed if kind(one) == name), native)
+        found[native] += int(count or 1)
+    return dict(found)
+
+
+def tres(text):
+    """Return name → text.
+
+    >>> tres("cpu=1,mem=100M,gres/npu=8")
+    {'cpu': '1', 'mem': '100M', 'gres/npu': '8'}
+    """
+    return dict(part.split("=", 1) for part in (text or "").split(",") if "=" in part)
+
+
+def errors(body):
+    """Return (number, text) of each error of an answer; the number has one of three names."""
+    found = []
+    for one in (body or {}).get("errors") or ():
+        numbers = (one.get(key) for key in ("error_number", "error_code", "errno"))
+        number = next((n for n in numbers if n is not None), -1)
+        found.append((int(number), one.get("error") or one.get("description") or "no reason"))
+    return found
+
+
+def expiry(token):
+    """Return `exp` of a JWT in epoch seconds; None where it does not read."""
+    try:
+        body = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        return int(claims["exp"])
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+# -- rows: as FIELDS of slurm.py names their columns -----------------------------------------------
+@dataclass(frozen=True)
+class SlurmNode(Node):
+    """A Node with what alarms are made of."""
+
+    words: frozenset[str]
+    reason: str | None
+    since: int | None
+    partitions: tuple[str, ...]
+
+
+def node(row):
+    """Return the SlurmNode of a row."""
+    found, cards = words(row["state"], row["flags"]), gres(row["gres"])
+    memory = num(row["memory"], 0)
+    return SlurmNode(
+        name=row["name"],
+        works=bool(found & NODE_WORKS) and not found & NODE_BARRED,
+        arch={"arm64": "aarch64", "amd64": "x86_64"}.get(row["arch"], row["arch"]),
+        cpu=num(row["cpus"], 0),
+        idle_cpu=max(0, num(row["idle"], 0)),
+        memory_mib=memory,
+        free_memory_mib=max(0, memory - num(row["taken"], 0)),
+        cards=cards,
+        used=gres(row["gres_used"], typed=cards),
+        words=found,
+        reason=row["reason"],
+        since=num(row["since"]),
+        partitions=tuple(row["partitions"] or ()),
+    )
+
+
+def alarms(partition, nodes, place, domain):
+    """Yield the Alarms of a partition row and its SlurmNodes. place: what their ids begin with."""
+    state, name = "+".join(sorted(words(partition["state"]))), partition["name"]
+    if state != "UP":
+        said = f"partition {name} is {state}"
+        yield Alarm(f"{place}/partition/{name}", said, "major", source=name, domain=domain)
+    for one in nodes:
+        # Right after a controller restart every node is UNKNOWN for a second: no alarm.
+        silent = "NOT_RESPONDING" in one.words and "UNKNOWN" not in one.words
+        down = silent or bool(one.words & {"DOWN", "FAIL"})
+        if not down and "DRAIN" not in one.words:
+            continue
+        said = f"node {one.name} is {'down' if down else 'drained'}"
+        yield Alarm(
+            id=f"{place}/node/{one.name}",
+            name=f"{said}: {one.reason}" if one.reason else said,
+            severity="major" if down else "minor",
+            since=utc(one.since),
+            source=one.name,
+            domain=domain,
+        )
+
+
+def limits(row, jobs):
+    """Yield (accelerator kind or None, resource, limit, used) of an association."""
+    live = [tres(j["tres"]) for j in jobs if words(j["state"]) & {"RUNNING", "COMPLETING"}]
+    for item in row["total"] or ():
+        name, count = item.get("name") or "", item["count"]
+        if item["type"] == "gres":
+            used = sum(int(tres.get(f"gres/{name}", 0)) for tres in live)
+            yield kind(name), "accelerators", count, used
+        elif item["type"] in ("cpu", "node"):
+            used = sum(int(tres.get(item["type"], 0)) for tres in live)
+            yield None, {"cpu": "cpu", "node": "nodes"}[item["type"]], count, used
+        elif item["type"] == "mem":
+            yield None, "memory_gib", count / 1024, None
+    limit = num(row["jobs"])
+    if limit is not None:
+        there = [j for j in jobs if words(j["state"]) & NOT_ENDED]
+        yield None, "jobs", limit, len(there)
+
+
+def seconds(value):
+    """Return a limit in minutes as seconds, None where there is none."""
+    minutes = num(value)
+    return minutes * 60 if minutes else None
+
+
+def reason(word):
+    """Return a reason as we tell it. Most quotas show only here, after an accepted submit."""
+    if not word or word == "None":
+        return None
+    told = f"quota: {word}" if word.startswith(("Assoc", "QOS")) else word
+    return f"{told}: cannot start as asked" if NEVER_STARTS.search(word) else told
+
+
+def exit_code(native, status):
+    """Return the exit code in a raw wait status, 128 + n for signal n; None where it is none."""
+    if native not in ("COMPLETED", "FAILED") or status in (None, LAUNCH_FAILED):
+        return None
+    return 128 + (status & 0x7F) if status & 0x7F else status >> 8
+
+
+def newest(rows, name):
+    """Return the newest row of that name. What a refused submit leaves behind is no job."""
+
+    def never_was(row):
+        nowhere = row["nodes"] in (None, "", "None assigned")
+        return nowhere and row["reason"] == "BadConstraints" and "FAILED" in words(row["state"])
+
+    found = [row for row in rows if row["name"] == name and not never_was(row)]
+    return max(found, key=lambda row: (num(row["submitted"], 0), row["id"]), default=None)

@@ -1,0 +1,138 @@
+"""Benches: for each platform of the registry, a server to try it on and the switches of that server.
+
+A new platform adds its row to BENCHES. The suite knows a bench only by the methods of `Bench`.
+"""
+
+import contextlib
+import time
+from abc import ABC
+from abc import abstractmethod
+
+from ansible_collections.suanwang.brain.plugins.module_utils import jobfile
+from ansible_collections.suanwang.brain.plugins.module_utils import names
+from ansible_collections.suanwang.brain.plugins.module_utils import sites
+from ansible_collections.suanwang.brain.plugins.module_utils.resources import JobSpec
+
+from tests.lab import keys
+from tests.lab.lab import Lab
+
+
+class Bench(ABC):
+    """One server with one platform, ready. Everything a test changes is undone by `heal`."""
+
+    #: pool name, its architecture, accelerator model, cards, cores and nodes, as the server has them
+    expected: dict
+
+    @abstractmethod
+    def platform(self, tenant="demo"):
+        """Return a fresh Platform, as a new process would have it."""
+
+    @abstractmethod
+    def counters(self):
+        """Return {"reads": n, "writes": n} of what the server was asked since `reset`."""
+
+    @abstractmethod
+    def reset(self):
+        """Set the counters to 0."""
+
+    @abstractmethod
+    def copies(self, name):
+        """Return how many jobs of that name the server ever took, as only the server knows."""
+
+    @abstractmethod
+    def fault(self, kind):
+        """Inject: ``lost_answer`` of the next submit, ``dead``, ``live_list_down``, ``history_down``."""
+
+    @abstractmethod
+    def heal(self):
+        """Undo all faults."""
+
+    @abstractmethod
+    def forget_finished(self):
+        """Let the server drop what has ended from its live list; history keeps it."""
+
+    @abstractmethod
+    def expired(self):
+        """Return a context in which our credential has expired."""
+
+    @abstractmethod
+    def stop(self):
+        """End the server."""
+
+    def spec(self, platform, name, script, **more):
+        """Return a JobSpec whose work folder is there."""
+        layout = jobfile.Layout(platform.files.root(), names.parse(name).run, "work")
+        platform.files.put(b"", f"{layout.workdir}/code.tar")
+        return JobSpec(
+            **{
+                "name": name,
+                "label": f"run={layout.run} component=work",
+                "pool": self.expected["pool"],
+                "script": f"#!/bin/sh\n{script}\n",
+                "workdir": layout.workdir,
+                "log": layout.log,
+                "environment": {"PATH": "/usr/bin:/bin"},
+                "wall_s": 90,
+                **more,
+            }
+        )
+
+
+class SlurmBench(Bench):
+    """The lab's site hunan."""
+
+    expected = {
+        "pool": "npu", "arch": "aarch64", "native": "npu:ascend910b",
+        "accelerators": 16, "cpu": 384, "nodes": 2,
+    }  # fmt: skip
+
+    def __init__(self, folder):
+        self.lab = Lab(folder, sites=["hunan"]).start()
+        self.site = self.lab.site("hunan")
+        self.config = sites.load(str(self.lab.config))
+        model = self.config.site("hunan").accelerators["npu:ascend910b"]
+        self.expected = {**self.expected, "model": model}
+        self.site.set(pending_s=[0.1, 0.2], ctld_block_s=0.5)
+
+    def platform(self, tenant="demo"):
+        return self.config.platform("hunan", "slurm", tenant)
+
+    def counters(self):
+        return self.site.counters()
+
+    def reset(self):
+        self.site.reset_counters()
+
+    def copies(self, name):
+        return sum(job["name"] == name for job in self.site.jobs())
+
+    def fault(self, kind):
+        real = {"live_list_down": "ctld_down", "history_down": "dbd_down"}.get(kind, kind)
+        self.site.fault(real, **({"n": 1} if real == "lost_answer" else {}))
+
+    def heal(self):
+        self.site.heal()
+        self.site.set(min_job_age=300)
+
+    def forget_finished(self):
+        self.site.set(min_job_age=0)
+        until = time.monotonic() + 10
+        while any(job["in_memory"] and job["end_time"] for job in self.site.jobs()):
+            assert time.monotonic() < until, "the lab keeps finished jobs in its live list"
+            time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def expired(self):
+        path = self.config.secret_path("hunan-slurm")
+        good = path.read_bytes()
+        keys.write_private(path, self.site.token(lifespan_s=-60).encode())
+        try:
+            yield
+        finally:
+            keys.write_private(path, good)
+
+    def stop(self):
+        self.lab.stop()
+
+
+BENCHES = {"slurm": SlurmBench}
