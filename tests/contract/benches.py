@@ -12,7 +12,6 @@ from ansible_collections.suanwang.brain.plugins.module_utils import jobfile
 from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils import sites
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JobSpec
-
 from tests.lab import keys
 from tests.lab.lab import Lab
 

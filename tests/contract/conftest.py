@@ -3,9 +3,9 @@
 import time
 
 import pytest
+
 from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms.registry import PLATFORMS
-
 from tests.contract.benches import BENCHES
 
 

@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+
 from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Corrupt
@@ -19,7 +20,6 @@ from ansible_collections.suanwang.brain.plugins.module_utils.platforms.registry 
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JOB_ENDED
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JOB_STATES
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import to_plain
-
 from tests.contract.benches import BENCHES
 
 

@@ -11,6 +11,7 @@ import time
 import traceback
 
 import pytest
+
 from ansible_collections.suanwang.brain.plugins.module_utils import http as transport
 from ansible_collections.suanwang.brain.plugins.module_utils import sites
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
@@ -18,7 +19,6 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Refus
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Timeout
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unauthorized
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unreachable
-
 from tests.lab import keys
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0"

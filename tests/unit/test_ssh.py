@@ -3,8 +3,11 @@
 
 import asyncio
 import hashlib
+import json
 import os
-import threading
+import shutil
+import subprocess
+import sys
 import time
 import warnings
 
@@ -24,115 +27,140 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unrea
 from tests.lab import keys
 
 MIB = 1024 * 1024
+FRESH = {"runs": True, "cut_after": None, "flip": False, "freeze": False,
+         "written": 0, "commands": 0, "connections": 0}  # fmt: skip
 
 
 class Server:
-    """An SSH server on loopback, its SFTP rooted in the real file system, home in `home`."""
+    """An SSH server on loopback in a process of its own; home of every user is `home`.
+
+    written: bytes; commands, connections: counted. Set `runs` False: no command is executed; `cut_after`: bytes
+    written, then the connection ends; `flip`: a byte of the next write changes; `freeze`: no write is answered.
+    """
 
     def __init__(self, folder):
-        self.home = folder / "home"
-        self.home.mkdir()
-        self.connections, self.written, self.commands = [], 0, []
-        self.runs = True  # False: no command is executed
-        self.cut_after = None  # bytes written, then the connection ends
-        self.flip = False  # change a byte of what is written
-        self.freeze = False  # never answer a write
-        self.host_key = folder / "host"
-        self.host_public = keys.ssh_key(self.host_key, "host")
-        self.login_public = keys.ssh_key(folder / "login", "login")
-        (folder / "authorized").write_text(self.login_public + "\n")
-        self.folder = folder
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.ready = threading.Event()
-        self.thread.start()
-        assert self.ready.wait(20)
-
-    def _run(self):
-        self.loop.run_until_complete(self._listen())
-        self.ready.set()
-        self.loop.run_forever()
-        self.loop.run_until_complete(self._close())
-        self.loop.close()
-
-    async def _listen(self):
-        outer = self
-
-        class Login(asyncssh.SSHServer):
-            def connection_made(self, connection):
-                outer.connections.append(connection)
-
-        class Sftp(asyncssh.SFTPServer):
-            def __init__(self, channel):
-                super().__init__(channel)
-                self.link = channel.get_connection()
-
-            def realpath(self, path):
-                return os.path.realpath(os.path.join(os.fsencode(outer.home), path))
-
-            async def write(self, file, offset, data):
-                while outer.freeze:
-                    await asyncio.sleep(0.02)
-                if outer.flip:
-                    data, outer.flip = bytes([data[0] ^ 1]) + data[1:], False
-                if outer.cut_after is not None and outer.written + len(data) > outer.cut_after:
-                    outer.cut_after = None
-                    self.link.abort()
-                    raise asyncssh.SFTPFailure("cut")
-                outer.written += len(data)
-                return super().write(file, offset, data)
-
-        async def process(process):
-            outer.commands.append(process.command)
-            if not outer.runs:
-                process.stderr.write(b"This service allows sftp connections only.\n")
-                process.exit(127)
-                return
-            child = await asyncio.create_subprocess_shell(
-                process.command, stdin=-1, stdout=-1, stderr=-1, cwd=outer.home
-            )
-            await process.redirect(child.stdin, child.stdout, child.stderr)
-            process.exit(await child.wait())
-
-        self.server = await asyncssh.listen(
-            "127.0.0.1", 0, server_host_keys=[str(self.host_key)], server_factory=Login,
-            authorized_client_keys=str(self.folder / "authorized"), process_factory=process,
-            sftp_factory=Sftp, encoding=None,
+        self.home, self.key = folder / "home", folder / "login"
+        self.host_public = keys.ssh_key(folder / "host", "host")
+        (folder / "authorized").write_text(keys.ssh_key(folder / "login", "login") + "\n")
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )  # fmt: skip
-        self.port = self.server.sockets[0].getsockname()[1]
+        self.port = json.loads(self.process.stdout.readline())["port"]
 
-    async def _close(self):
-        self.server.close()
-        for connection in self.connections:
-            connection.abort()
-        await self.server.wait_closed()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+    def ask(self, **changes):
+        self.process.stdin.write(json.dumps(changes).encode() + b"\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    @property
+    def written(self):
+        return self.ask()["written"]
+
+    @property
+    def commands(self):
+        return self.ask()["commands"]
+
+    @property
+    def connections(self):
+        return self.ask()["connections"]
 
     def drop(self):
         """End all connections, as a firewall or a restart does."""
-        done = threading.Event()
-
-        def act():
-            for connection in self.connections:
-                connection.abort()
-            done.set()
-
-        self.loop.call_soon_threadsafe(act)
-        assert done.wait(5)
+        self.ask(drop=True)
 
     def stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.process.stdout.close()
+
+
+def serve(folder):
+    """What the server's process does: serve until stdin ends; each line there changes or asks."""
+    home, links = os.path.join(folder, "home"), []
+    state = dict(FRESH)
+
+    class Login(asyncssh.SSHServer):
+        def connection_made(self, connection):
+            state["connections"] += 1
+            links.append(connection)
+
+    class Sftp(asyncssh.SFTPServer):
+        def __init__(self, channel):
+            super().__init__(channel)
+            self.link = channel.get_connection()
+
+        def realpath(self, path):
+            return os.path.realpath(os.path.join(os.fsencode(home), path))
+
+        async def write(self, file, offset, data):
+            while state["freeze"]:
+                await asyncio.sleep(0.02)
+            if state["flip"]:
+                data, state["flip"] = bytes([data[0] ^ 1]) + data[1:], False
+            limit = state["cut_after"]
+            if limit is not None and state["written"] + len(data) > limit:
+                state["cut_after"] = None
+                self.link.abort()
+                raise asyncssh.SFTPFailure("cut")
+            state["written"] += len(data)
+            return super().write(file, offset, data)
+
+    async def run(process):
+        state["commands"] += 1
+        if not state["runs"]:
+            process.stderr.write(b"This service allows sftp connections only.\n")
+            process.exit(127)
+            return
+        child = await asyncio.create_subprocess_shell(
+            process.command, stdin=-1, stdout=-1, stderr=-1, cwd=home
+        )
+        await process.redirect(stdin=child.stdin)
+        for line, piece in zip(
+            (process.stdout, process.stderr),
+            await asyncio.gather(child.stdout.read(), child.stderr.read()),
+            strict=True,
+        ):
+            line.write(piece)
+        process.exit(await child.wait())
+
+    async def main():
+        server = await asyncssh.listen(
+            "127.0.0.1", 0, server_host_keys=[f"{folder}/host"], server_factory=Login,
+            authorized_client_keys=f"{folder}/authorized", process_factory=run,
+            sftp_factory=Sftp, encoding=None,
+        )  # fmt: skip
+        print(json.dumps({"port": server.get_port()}), flush=True)
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+        )
+        while line := await reader.readline():
+            changes = json.loads(line)
+            if changes.pop("drop", False):
+                for link in links:
+                    link.abort()
+            state.update(changes)
+            print(json.dumps(state), flush=True)
+        os._exit(0)
+
+    asyncio.run(main())
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    made = Server(tmp_path_factory.mktemp("ssh"))
+    yield made
+    made.stop()
 
 
 @pytest.fixture
-def server(tmp_path):
-    made = Server(tmp_path)
-    yield made
-    made.stop()
+def server(process):
+    process.home.mkdir()
+    process.ask(**FRESH)
+    yield process
+    process.drop()
+    shutil.rmtree(process.home)
 
 
 @pytest.fixture
@@ -147,7 +175,7 @@ def make(server, tmp_path):
             storage={"root": root}, **changed.pop("endpoint", {}),
         )  # fmt: skip
         site = sites.Site("hunan", {}, {}, (endpoint,), "")
-        given = {"user": "brain", "key_path": tmp_path / "login", "known_hosts": hosts, **changed}
+        given = {"user": "brain", "key_path": server.key, "known_hosts": hosts, **changed}
         made.append(ssh.Files(site, endpoint, **given))
         return made[-1]
 
@@ -214,7 +242,7 @@ def test_a_wrong_checksum_here_sends_nothing(server, files):
 
 
 def test_bytes_that_change_on_the_way_are_found(server, files):
-    server.flip = True
+    server.ask(flip=True)
     with pytest.raises(Corrupt) as caught:
         files.put(b"abc" * 1000, "d/x")
     assert caught.value.site == "hunan"
@@ -245,7 +273,7 @@ def test_a_part_that_lies_is_begun_anew(server, files, damage):
 
 def test_a_cut_keeps_the_part_and_the_next_put_goes_on(server, files):
     content = os.urandom(12 * MIB)
-    server.cut_after = 8 * MIB
+    server.ask(cut_after=8 * MIB)
     with pytest.raises(Unreachable) as caught:
         files.put(content, "x")
     assert caught.value.request == "SFTP put brain/x" and not (server.home / "brain/x").exists()
@@ -270,11 +298,11 @@ def test_the_rate_is_kept_and_told(files):
 def test_nothing_that_moves_is_a_timeout(server, files, monkeypatch):
     monkeypatch.setattr(ssh, "STALL_S", 0.6)
     monkeypatch.setattr(ssh, "REPORT_S", 0.2)
-    server.freeze = True
+    server.ask(freeze=True)
     began = time.monotonic()
     with pytest.raises(Timeout) as caught:
         files.put(b"x" * MIB, "x")
-    server.freeze = False
+    server.ask(freeze=False)
     assert time.monotonic() - began < 5 and "kept" in str(caught.value)
     assert files.put(b"x" * MIB, "x") is True
 
@@ -335,7 +363,7 @@ def test_read_text(server, files):
     with pytest.raises(Refused):
         files.read_text("x", limit=3)
     (server.home / "brain/x").chmod(0)
-    if os.geteuid():
+    if os.geteuid():  # root may read everything
         with pytest.raises(Unauthorized):
             files.read_text("x")
 
@@ -401,12 +429,12 @@ def test_run_passes_input_and_status(files):
 
 
 def test_checksums_without_a_shell_come_by_sftp(server, files):
-    server.runs = False
+    server.ask(runs=False)
     content = os.urandom(MIB + 1)
     assert files.put(content, "x") is True
     assert files.put(content, "x") is False
     assert files.dataset("x").sha256 == sha256(content)
-    assert len(server.commands) == 1
+    assert server.commands == 1
 
 
 # -- who it is --------------------------------------------------------------------------------------
@@ -424,7 +452,7 @@ def test_another_host_key_is_refused(server, make, tmp_path):
 def test_no_known_hosts_no_connection(server, make, tmp_path):
     with pytest.raises(Invalid):
         make(known_hosts=tmp_path / "none").exists("x")
-    assert server.connections == []
+    assert server.connections == 0
 
 
 def test_another_key_is_refused(make, tmp_path):
@@ -467,7 +495,7 @@ def test_one_connection_serves_many_calls(server, files):
     for number in range(4):
         files.put(b"1", f"x{number}")
         files.run(["true"])
-    assert len(server.connections) == 1
+    assert server.connections == 1
 
 
 def test_a_lost_connection_is_made_again(server, files):
@@ -478,7 +506,7 @@ def test_a_lost_connection_is_made_again(server, files):
     assert files.put(b"2", "x") is True
     server.drop()
     time.sleep(0.1)
-    assert files.run(["echo", "a"]) == (0, "a\n", "") or True
+    assert files.run(["echo", "a"]) == (0, "a\n", "")
     assert files.read_text("x") == "2"
 
 
@@ -509,7 +537,7 @@ def test_a_child_has_its_own_connection(server, files):
         assert stream.read() == b"parent"
     os.waitpid(child, 0)
     assert files.read_text("y") == "child"
-    assert len(server.connections) == 2
+    assert server.connections == 2
 
 
 def test_close_and_use_again(server, files):
@@ -517,7 +545,7 @@ def test_close_and_use_again(server, files):
     files.close()
     files.close()
     assert files.read_text("x") == "1"
-    assert len(server.connections) == 2
+    assert server.connections == 2
 
 
 def test_errors_are_plain_data(make):
@@ -525,3 +553,7 @@ def test_errors_are_plain_data(make):
         make(port=1).exists("x")
     failure = caught.value.failure()
     assert failure["site"] == "hunan" and failure["code"] == "unreachable"
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

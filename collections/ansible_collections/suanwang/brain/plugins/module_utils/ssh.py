@@ -447,6 +447,8 @@ class _Session:
         self.sftp = None
         self.can_run = True
         self.loop = asyncio.new_event_loop()
+        # What matters is awaited; the library leaves side tasks of a cut transfer to be complained of.
+        self.loop.set_exception_handler(lambda loop, context: None)
         # A loop that nobody closed warns when it is collected; the files may be dropped without
         # close().
         self._finalizer = weakref.finalize(files, _Session.end, self)
@@ -464,6 +466,9 @@ class _Session:
             raise
 
     async def ready(self):
+        # The loop stood still since the last call: let it notice what ended meanwhile.
+        for _turn in range(3):
+            await asyncio.sleep(0)
         if self.connected and self.sftp is not None:
             return
         self.drop()
@@ -574,8 +579,11 @@ async def _watched(own, work, timeout_s, meter):
                 )
             meter.tell()
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        if not task.done():
+            # Even closing the file waits for the answers that do not come.
+            own.drop()
+            task.cancel()
+            await asyncio.wait({task}, timeout=5)
     result = task.result()
     meter.tell()
     return result
