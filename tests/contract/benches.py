@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Benches: for each platform of the registry, a server to try it on and the switches of that server.
 
 A new platform adds its row to BENCHES. The suite knows a bench only by the methods of `Bench`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """One bench a platform of the registry, started once; a platform without one fails every test."""
 
 import time
@@ -9,18 +10,33 @@ from ansible_collections.suanwang.brain.plugins.module_utils.platforms.registry 
 from tests.contract.benches import BENCHES
 
 
-@pytest.fixture(scope="session", params=sorted(PLATFORMS))
-def server(request, tmp_path_factory):
-    factory = BENCHES.get(request.param)
-    if factory is None:
-        pytest.fail(f"platform {request.param} has no bench: add one to tests/contract/benches.py")
-    bench = factory(tmp_path_factory.mktemp(request.param))
-    yield bench
-    bench.stop()
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory):
+    """Return a function: platform name → its bench, started at the first call."""
+    started = {}
+
+    def bench_of(name):
+        if name not in BENCHES:
+            pytest.fail(f"platform {name} has no bench: add one to tests/contract/benches.py")
+        if name not in started:
+            started[name] = BENCHES[name](tmp_path_factory.mktemp(name))
+        return started[name]
+
+    yield bench_of
+    for bench in started.values():
+        bench.stop()
+
+
+def pytest_generate_tests(metafunc):
+    """A module that names its PLATFORM is tried on that one, every other on all of the registry."""
+    if "bench" in metafunc.fixturenames:
+        only = getattr(metafunc.module, "PLATFORM", None)
+        metafunc.parametrize("bench", [only] if only else sorted(PLATFORMS), indirect=True)
 
 
 @pytest.fixture
-def bench(server):
+def bench(request, servers):
+    server = servers(request.param)
     server.reset()
     yield server
     server.heal()

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What every platform must do, tried on a server that keeps its own count."""
 
 import dataclasses

@@ -70,7 +70,7 @@ def test_a_second_process_is_refused_with_the_holders_name_while_the_first_lives
     text = str(caught.value)
     assert f"run {RUN} is being applied by {getpass.getuser()}@{socket.gethostname()}" in text
     assert f"process {living.pid} on {socket.gethostname()}" in text
-    assert "log.yml" in text
+    assert "read its journal" in text
     assert read(store)["pid"] == living.pid
 
 

@@ -385,9 +385,7 @@ def test_no_error_tells_a_secret(server, make, act):
     client = make() if act else make(port=1)
     server.act = act or server.act
     with pytest.raises(BrainError) as caught:
-        client.request(
-            "POST", "/p", headers={"X-Token": SECRET}, json={"a": SECRET}, params={"k": SECRET}, read=False
-        )
+        client.request("POST", "/p", headers={"X-Token": SECRET}, json={"a": SECRET}, params={"k": SECRET}, read=False)
     error = caught.value
     shown = "".join(traceback.format_exception(error, chain=True))
     for text in (str(error), repr(error), str(error.failure()), shown):

@@ -82,9 +82,7 @@ def test_quota_counts_what_runs_and_frees_it(hunan):
     second = quiet(hunan, gres="npu:4")
     settles(hunan, second, "AssocGrpGRES")
     hunan.call("DELETE", f"job/{first}")
-    assert hunan.until(second)["tres_alloc_str"] == (
-        "cpu=1,mem=512M,node=1,billing=1,gres/npu=4,gres/npu:ascend910b=4"
-    )
+    assert hunan.until(second)["tres_alloc_str"] == ("cpu=1,mem=512M,node=1,billing=1,gres/npu=4,gres/npu:ascend910b=4")
     hunan.site.set(limits={"demo": {}})
 
 

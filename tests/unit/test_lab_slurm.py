@@ -278,7 +278,7 @@ def test_environment_is_what_was_sent(lab, hunan, centre):
 
 
 def test_numpy_runs_where_the_login_sees_it(hunan):
-    script = 'brain/sw/bin/python3 -c "import numpy as n; n.savez(\'m.npz\', W=n.eye(3)); print(n.eye(3).sum())"'
+    script = "brain/sw/bin/python3 -c \"import numpy as n; n.savez('m.npz', W=n.eye(3)); print(n.eye(3).sum())\""
     found = hunan.until(hunan.submit(script, standard_output=str(hunan.site.home / "np.out")))
     assert (found["job_state"], (hunan.site.home / "np.out").read_text()) == ("COMPLETED", "3.0\n")
     assert (hunan.site.home / "m.npz").exists()

@@ -112,9 +112,7 @@ def serve(folder):
             process.stderr.write(b"This service allows sftp connections only.\n")
             process.exit(127)
             return
-        child = await asyncio.create_subprocess_shell(
-            process.command, stdin=-1, stdout=-1, stderr=-1, cwd=home
-        )
+        child = await asyncio.create_subprocess_shell(process.command, stdin=-1, stdout=-1, stderr=-1, cwd=home)
         await process.redirect(stdin=child.stdin)
         for line, piece in zip(
             (process.stdout, process.stderr),
@@ -132,9 +130,7 @@ def serve(folder):
         )  # fmt: skip
         print(json.dumps({"port": server.get_port()}), flush=True)
         reader = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
-        )
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
             changes = json.loads(line)
             if changes.pop("drop", False):
@@ -264,7 +260,7 @@ def test_a_part_is_continued_if_it_is_true(server, files):
 def test_a_part_that_lies_is_begun_anew(server, files, damage):
     content = os.urandom(2 * MIB)
     (server.home / "brain").mkdir()
-    bad = content[:1000] + b"????" + content[1004 : MIB] if damage == "byte" else content + b"more"
+    bad = content[:1000] + b"????" + content[1004:MIB] if damage == "byte" else content + b"more"
     (server.home / "brain/x.part").write_bytes(bad)
     assert files.put(content, "x") is True
     assert server.written == 2 * MIB

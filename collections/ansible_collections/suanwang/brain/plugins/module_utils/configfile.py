@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
+import re
 import traceback
 
 from .errors import Invalid
@@ -19,6 +21,7 @@ except ImportError:
 else:
     YAML_IMPORT_ERROR = None
 
+_BOOL = "tag:yaml.org,2002:bool"
 _SCHEMAS = pathlib.Path(__file__).parent / "schemas"
 
 
@@ -26,7 +29,7 @@ def parse(path):
     """Return the document in a YAML or JSON file; raise Invalid where it is neither."""
     path = pathlib.Path(path)
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())
     except OSError as error:
         raise Invalid(f"{path} cannot be read: {error.strerror}.", way_out="Check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -34,6 +37,27 @@ def parse(path):
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         said = getattr(error, "problem", None) or "the bytes are not UTF-8 text"
         raise Invalid(f"{where}: this is not YAML: {said}.", way_out="Correct that line.") from error
+
+
+@functools.cache
+def _loader():
+    """Return a safe loader of YAML 1.2's types: a time stays text, `on` is a word, a key stands once."""
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node, deep=False):
+            seen = set()
+            for key, _value in node.value:
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
+                seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
+    kept = {}
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items():
+        kept[first] = [rule for rule in rules if rule[0] not in (_BOOL, "tag:yaml.org,2002:timestamp")]
+    Loader.yaml_implicit_resolvers = kept
+    Loader.add_implicit_resolver(_BOOL, re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF"))
+    return Loader
 
 
 def read(path, schema):
@@ -50,7 +74,7 @@ def check(document, schema, path):
         return
     import jsonschema
 
-    validator = jsonschema.Draft202012Validator(json.loads(file.read_text(encoding="utf-8")))
+    validator = _validator()(json.loads(file.read_text(encoding="utf-8")))
     errors = sorted(validator.iter_errors(document), key=lambda e: (list(map(str, e.path)), e.message))
     if errors:
         error = jsonschema.exceptions.best_match(errors)
@@ -60,6 +84,21 @@ def check(document, schema, path):
             way_out="Correct that field.",
             details={"field": field},
         )
+
+
+@functools.cache
+def _validator():
+    """Return a validator whose `pattern` does not let a line break at the end through, as `$` does in Python."""
+    import jsonschema
+
+    base = jsonschema.Draft202012Validator
+
+    def pattern(validator, wanted, instance, schema):
+        if isinstance(instance, str) and instance.endswith("\n") and wanted.endswith("$"):
+            yield jsonschema.ValidationError(f"{instance!r} ends with a line break")
+        yield from base.VALIDATORS["pattern"](validator, wanted, instance, schema)
+
+    return jsonschema.validators.extend(base, {"pattern": pattern})
 
 
 def sentence(error):

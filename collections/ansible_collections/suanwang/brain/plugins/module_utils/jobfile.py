@@ -48,7 +48,7 @@ output() {
 tar -xf @ARCHIVE@ -C code || finish 97 "code archive does not unpack"
 @INPUTS@
 trap 'kill -TERM "$child" 2>/dev/null' TERM INT
-( cd code && exec @COMMAND@ ) &
+( cd ./code && exec @COMMAND@ ) &
 child=$!
 wait "$child"; code=$?
 while [ "$code" -gt 128 ] && kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done

@@ -26,7 +26,7 @@ from .ssh import Files
 
 try:
     import netaddr
-except ImportError:  # a gateway without it: the controller has checked the addresses already
+except ImportError:  # ansible-test imports this file without our requirements
     netaddr = None
 
 
@@ -67,6 +67,7 @@ class Site:
     lab: bool = False
     poll_interval_s: int = 60
     lost_after_s: int = 900
+    address_map: tuple = ()
     accelerators: dict = dataclasses.field(default_factory=dict)
     runtimes: tuple = ()
     prices: dict = dataclasses.field(default_factory=dict)
@@ -269,6 +270,22 @@ def load(named=None):
         site = _site(folder, path)
         sites[site.id] = site
     signers = folder / "allowed_signers"
+    policy = configfile.read(folder / "policy.yml", "policy")
+    if policy["approvals"] > len(set(policy["approvers"])):
+        raise Invalid(
+            f"{configfile.place(folder / 'policy.yml', ('approvals',))}: approvals: {policy['approvals']} are asked"
+            f" for, {len(set(policy['approvers']))} approver(s) are named.",
+            way_out="Name more approvers, or ask for fewer approvals.",
+        )
+    links = configfile.read(folder / "links.yml", "links")["links"]
+    for number, item in enumerate(links):
+        for end in ("from", "to"):
+            if item[end] not in ("controller", *sites):
+                raise Invalid(
+                    f"{configfile.place(folder / 'links.yml', ('links', number, end))}: links[{number}].{end}:"
+                    f" there is no site {item[end]!r}.",
+                    way_out=f"Sites: {', '.join(sorted(sites))}; the brain itself is called controller.",
+                )
     return Config(
         folder=folder,
         sites=sites,
@@ -280,9 +297,9 @@ def load(named=None):
                 rtt_ms=item.get("rtt_ms"),
                 fen_gib=item.get("fen_gib"),
             )
-            for item in configfile.read(folder / "links.yml", "links")["links"]
+            for item in links
         ),
-        policy=configfile.read(folder / "policy.yml", "policy"),
+        policy=policy,
         tenants=configfile.read(folder / "tenants.yml", "tenants")["tenants"],
         allowed_signers=signers.read_text(encoding="utf-8") if signers.is_file() else "",
     )
@@ -300,9 +317,7 @@ def _site(folder, path):
     endpoints = tuple(
         Endpoint(**{key: value for key, value in item.items() if key in names}) for item in data["endpoints"]
     )
-    for endpoint in endpoints:
-        if endpoint.platform:
-            platform_class(endpoint.platform)
+    _check_endpoints(path, data)
     return Site(
         id=data["site"],
         name=data["name"],
@@ -312,6 +327,7 @@ def _site(folder, path):
         lab=data.get("lab", False),
         poll_interval_s=data.get("poll_interval_s", 60),
         lost_after_s=data.get("lost_after_s", 900),
+        address_map=tuple(data.get("address_map", ())),
         accelerators=data.get("accelerators", {}),
         runtimes=tuple(data.get("runtimes", ())),
         prices=data.get("prices", {}),
@@ -321,9 +337,13 @@ def _site(folder, path):
 
 
 def _check_addresses(path, data):
+    if netaddr is None:
+        raise Invalid(
+            "the Python library netaddr is missing, so no address can be checked.", way_out="pip install netaddr"
+        )
     for number, endpoint in enumerate(data["endpoints"]):
         networks = data["networks"].get(endpoint["via"], [])
-        if netaddr is None or _inside(endpoint["address"], networks):
+        if _inside(endpoint["address"], networks):
             continue
         field = f"endpoints[{number}].address"
         raise Invalid(
@@ -333,6 +353,39 @@ def _check_addresses(path, data):
             way_out=f"Correct the address, `via`, or networks.{endpoint['via']}.",
             details={"field": field},
         )
+
+
+def _check_endpoints(path, data):
+    """Check what a schema cannot: known platforms, one endpoint an id, and that `data` names one."""
+    names = [endpoint["id"] for endpoint in data["endpoints"]]
+    for number, endpoint in enumerate(data["endpoints"]):
+        if endpoint.get("platform"):
+            try:
+                platform_class(endpoint["platform"])
+            except Invalid as error:
+                raise _wrong(path, number, "platform", error.message, error.way_out) from error
+        if names.index(endpoint["id"]) != number:
+            raise _wrong(
+                path, number, "id", f"{endpoint['id']!r} is there twice.", "Give each endpoint an id of its own."
+            )
+        if endpoint.get("data") and endpoint["data"] not in names:
+            said = f"there is no endpoint {endpoint['data']!r}."
+            raise _wrong(path, number, "data", said, f"It has: {', '.join(names)}.")
+
+
+def _wrong(path, number, field, said, way_out):
+    where = configfile.place(path, ("endpoints", number, field))
+    name = f"endpoints[{number}].{field}"
+    return Invalid(f"{where}: {name}: {said}", way_out=way_out, details={"field": name})
+
+
+def _may_name(line, *names):
+    """Return whether a known_hosts line may be about a host: by name, or by a form that only OpenSSH can match."""
+    words = line.split(None, 1)
+    if not words or words[0].startswith("#"):
+        return False
+    hosts = words[0].split(",")
+    return any(host in names or host[0] in "|@!" or "*" in host or "?" in host for host in hosts)
 
 
 def _inside(address, networks):
@@ -355,13 +408,13 @@ def _pin(folder, data):
             return []
         mark = f"[{endpoint['address']}]:{endpoint['port']}"
         bare = endpoint["address"]
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return sorted(line for line in lines if line.split(" ")[0] in (mark, bare))
+        return sorted(line for line in path.read_text(encoding="utf-8").splitlines() if _may_name(line, mark, bare))
 
     pinned = [
         {
             **{k: endpoint.get(k) for k in ("id", "platform", "protocol", "via", "address", "port", "behind")},
             "proxy": endpoint.get("proxy"),
+            "jump": endpoint.get("jump"),
             "tls": {
                 **endpoint.get("tls", {}),
                 "ca": content(endpoint.get("tls", {}).get("ca_bundle")),
@@ -370,5 +423,5 @@ def _pin(folder, data):
         }
         for endpoint in data["endpoints"]
     ]
-    whole = {"endpoints": pinned, "lab": data.get("lab", False)}
+    whole = {"endpoints": pinned, "address_map": data.get("address_map", []), "lab": data.get("lab", False)}
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

@@ -718,4 +718,6 @@ def _asyncssh():
         raise Invalid(
             "the Python library asyncssh is missing.", way_out="Install requirements.txt."
         ) from None
+    # It tells of every connection at INFO, which Ansible's log_path would record.
+    asyncssh.set_log_level("WARNING")
     return asyncssh

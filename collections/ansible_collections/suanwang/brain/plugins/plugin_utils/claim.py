@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import pathlib
 import socket
 
@@ -19,6 +20,7 @@ from .clock import after
 from .clock import now
 
 LEASE_S = 300
+_IDENTITY = ("host", "boot_id", "pid", "start_ticks")
 
 
 def _boot_id():
@@ -26,23 +28,36 @@ def _boot_id():
 
 
 def start_ticks(pid):
-    """Return a process's start time in clock ticks since boot, or None where there is no such process."""
+    """Return a process's start time in clock ticks since boot, or None where there is no living process."""
     try:
         # The command name may hold spaces and brackets: count from the last one.
-        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else int(fields[19])
     except (OSError, ValueError, IndexError):
         return None
 
 
+def _user():
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's uid may have no name
+        return f"uid {os.getuid()}"
+
+
 def _mine(pid):
     return {
-        "holder": f"{getpass.getuser()}@{socket.gethostname()}",
+        "holder": f"{_user()}@{socket.gethostname()}",
         "host": socket.gethostname(),
         "boot_id": _boot_id(),
         "pid": pid,
         "start_ticks": start_ticks(pid),
         "until": after(now(), LEASE_S),
     }
+
+
+def _is(held, mine):
+    # A process id alone says nothing: it comes back on the same host, and is small in every container.
+    return held is not None and all(held.get(key) == mine[key] for key in _IDENTITY)
 
 
 def _alive(claim):
@@ -60,32 +75,32 @@ def _read(path):
 
 def take(store, run, pid):
     """Claim a run for the playbook process `pid`; raise Conflict where a live one holds it."""
-    path = store.run_dir(run) / "claim"
+    path, mine = store.run_dir(run) / "claim", _mine(pid)
     with store.lock(run):
         held = _read(path)
-        if held and held["pid"] != pid and _alive(held):
+        if held and not _is(held, mine) and _alive(held):
             raise Conflict(
                 f"run {run} is being applied by {held['holder']}, process {held['pid']} on {held['host']}.",
-                way_out="Wait for it, or follow it with log.yml.",
+                way_out="Wait for it, or read its journal.",
             )
-        store.write(path, json.dumps(_mine(pid)).encode())
+        store.write(path, json.dumps(mine).encode())
 
 
 def renew(store, run, pid):
     """Move `until` on; raise Conflict where somebody else has taken the run meanwhile."""
-    path = store.run_dir(run) / "claim"
+    path, mine = store.run_dir(run) / "claim", _mine(pid)
     held = _read(path)
-    if held is None or held["pid"] != pid or held["host"] != socket.gethostname():
-        raise Conflict(f"run {run} was taken over; this process stops.")
-    if held["until"] < after(now(), LEASE_S // 2):
-        with store.lock(run):
-            store.write(path, json.dumps(_mine(pid)).encode())
+    if _is(held, mine) and held["until"] >= after(now(), LEASE_S // 2):
+        return
+    with store.lock(run):
+        if not _is(_read(path), mine):
+            raise Conflict(f"run {run} was taken over; this process stops.")
+        store.write(path, json.dumps(mine).encode())
 
 
 def release(store, run, pid):
     """Give a claim of ours back; somebody else's is left alone."""
     path = store.run_dir(run) / "claim"
     with store.lock(run):
-        held = _read(path)
-        if held and held["pid"] == pid:
+        if _is(_read(path), _mine(pid)):
             path.unlink()

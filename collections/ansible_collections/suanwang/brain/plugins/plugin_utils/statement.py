@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from ..module_utils.errors import Invalid
 from ..module_utils.errors import Refused
+from . import clock
 
 try:
     import asyncssh
@@ -54,8 +55,12 @@ class Approval:
             claims = json.loads(self.statement)
             if claims["schema"] != SCHEMA or canonical(claims) != self.statement:
                 raise ValueError("not a canonical approval statement")
+            if not all(isinstance(claims[key], str) for key in ("digest", "run", "approver")):
+                raise ValueError("digest, run and approver must be text")
+            clock.moment(claims["at"])
+            clock.moment(claims["expires"])
             return claims
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Refused(f"an approval of this plan does not read: {error}.") from error
 
 
@@ -227,8 +232,8 @@ def check_approval(approval, plan, plan_digest, policy, allowed_signers):
         )
     if who not in policy["approvers"]:
         raise Refused(f"{who} is not an approver in policy.yml.", way_out=_who_may(policy))
-    if who == plan["requester"]:
-        raise Refused(f"{who} asked for this plan and cannot approve it.", way_out=_who_may(policy))
+    if plan["requester"] in (who, *principals_of(blob, allowed_signers)):
+        raise Refused(f"{plan['requester']} asked for this plan and cannot approve it.", way_out=_who_may(policy))
     if not _holds(approval, who, allowed_signers):
         raise Refused(f"the signature of {who} does not fit the approved statement.")
     return claims
@@ -253,16 +258,21 @@ class Verdict:
 
 def judge(approvals, plan, plan_digest, policy, allowed_signers, now):
     """Return the Verdict over all approvals of a plan. now: RFC 3339 text."""
-    valid, fresh, refusals = [], [], []
+    valid, fresh, refusals = {}, set(), []
     for approval in approvals:
         try:
             claims = check_approval(approval, plan, plan_digest, policy, allowed_signers)
         except Refused as error:
             refusals.append(str(error))
             continue
-        if claims["approver"] not in valid:
-            valid.append(claims["approver"])
-        if claims["expires"] > now and claims["approver"] not in fresh:
-            fresh.append(claims["approver"])
+        # One key is one approver, however many names stand beside it.
+        key = key_id(signature_parts(approval.signature)[0])
+        if claims["approver"] in (name for other, name in valid.items() if other != key):
+            continue
+        valid.setdefault(key, claims["approver"])
+        latest = clock.after(claims["at"], 3600 * policy.get("approval_valid_h", 24))
+        if now < min(claims["expires"], latest):
+            fresh.add(key)
     needed = policy["approvals"]
-    return Verdict(tuple(valid), tuple(refusals), len(valid) >= needed, len(valid) >= needed > len(fresh))
+    enough = len(valid) >= needed
+    return Verdict(tuple(valid.values()), tuple(refusals), enough, enough and len(fresh) < needed)

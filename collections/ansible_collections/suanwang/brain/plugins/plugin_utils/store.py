@@ -11,6 +11,7 @@ objects are written once; journals grow by whole lines.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -86,9 +87,13 @@ class Store:
         """Add one JSON line. One write call on O_APPEND: lines of several processes do not mix."""
         line = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         with self._writing(path):
-            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                os.write(handle, line)
+                size = os.fstat(handle).st_size
+                if size and os.pread(handle, 1, size - 1) != b"\n":
+                    line = b"\n" + line  # somebody died in the middle of a line: it must not swallow ours
+                if os.write(handle, line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             finally:
                 os.close(handle)
 
@@ -111,11 +116,11 @@ class Store:
     def find_plan(self, name):
         """Return the plan's folder for a digest, its first characters, a run id, or a folder."""
         text = str(name)
-        if RUN.fullmatch(text):
-            pointer = self.run_dir(text) / "digest"
-            if not pointer.exists():
-                raise NotFound(f"the store {self.root} has no run {text}.", way_out="See status.yml.")
+        pointer = self.root / "runs" / text / "digest"
+        if RUN.fullmatch(text) and pointer.exists():
             text = pointer.read_text().strip()
+        elif RUN.fullmatch(text) and not re.fullmatch(r"[0-9a-f]*", text):
+            raise NotFound(f"the store {self.root} has no run {text}.", way_out="Check the id, and SUANWANG_STATE.")
         if re.fullmatch(r"[0-9a-f]{8,64}", text):
             found = sorted(self.root.glob(f"plans/{text}*"))
             if len(found) == 1:
@@ -134,7 +139,10 @@ class Store:
 
     def read_plan(self, folder):
         """Return (plan, digest). Raise Corrupt where the bytes are not canonical or not the digest's."""
-        data = (folder / "plan.json").read_bytes()
+        try:
+            data = (folder / "plan.json").read_bytes()
+        except OSError as error:
+            raise NotFound(f"{folder} holds no plan.json that can be read: {error.strerror}.") from error
         found = digest(data)
         expected = folder.name if _DIGEST.fullmatch(folder.name) else None
         if expected and expected != found:
@@ -189,12 +197,12 @@ class Store:
         return self.run_dir(run) / "journal.jsonl"
 
     def journal(self, run):
-        """Return all events of a run. A last line without its end is a write under way: left out."""
+        """Return all events of a run. A line that is not whole was cut by a crash, or is being written: left out."""
         try:
             data = self.journal_path(run).read_bytes()
         except FileNotFoundError:
             return []
-        return [json.loads(line) for line in data.split(b"\n")[:-1] if line]
+        return [event for event in map(_event, data.split(b"\n")) if event is not None]
 
     def note(self, run, event):
         """Append an event to a run's journal."""
@@ -223,9 +231,19 @@ class Store:
     def lock(self, run):
         """Hold the short lock of a run while its claim is read and replaced."""
         path = self.run_dir(run) / "lock"
-        with self._writing(path), open(path, "ab") as stream:
+        with self._writing(path):
+            stream = open(path, "ab")
+        with stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
+
+
+def _event(line):
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
 
 
 def _number(path):

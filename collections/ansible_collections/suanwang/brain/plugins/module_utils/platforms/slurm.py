@@ -153,6 +153,7 @@ class Slurm(Platform):
     def __init__(self, connection):
         super().__init__(connection)
         self._versions = {}
+        self._ids = {}
 
     # -- perception --------------------------------------------------------------------------------
     def ping(self):
@@ -226,12 +227,26 @@ class Slurm(Platform):
 
         The controller first: held jobs never reach the history, finished ones leave the controller.
         """
-        live = text.newest(self._rows("job", JOBS), name)
+        live = self._running(name) or text.newest(self._rows("job", JOBS), name)
         if live:
+            self._ids[name] = live["id"]
             return self._job(live)
         params = {"job_name": name, "start_time": _since(name)}
         past = text.newest(self._rows("past", JOBS, "slurmdb", params), name)
         return self._job(past, past=True) if past else None
+
+    def _running(self, name):
+        """Return the row that this name had at the last look, while it runs: a poll need not scan."""
+        number = self._ids.pop(name, None)
+        if number is None:
+            return None
+        try:
+            rows = self._rows("job", ONE_JOB.format(number))
+        except NotFound:
+            return None
+        # Ids are reused after a crash, so the name is compared.
+        rows = [row for row in rows if row["name"] == name]
+        return next((row for row in rows if self._job(row).state not in JOB_ENDED), None)
 
     def jobs(self):
         return [self._job(row) for row in self._rows("job", JOBS)]
@@ -268,7 +283,7 @@ class Slurm(Platform):
         )
 
     def cancel(self, job):
-        """Ask for the end of a Job. Ids are reused after a crash, so the name is compared first."""
+        """Ask for the end of a Job, if its id is still that of its name."""
         try:
             rows = self._rows("job", ONE_JOB.format(job.id))
             if any(row["name"] == job.name for row in rows):
