@@ -148,17 +148,13 @@ def test_an_empty_list_with_an_error_is_no_absence(errors):
     {"errors": [], "jobs": []}, (500, {"errors": [{"error_number": 9003, "error": "Nothing found"}]}),
 ])  # fmt: skip
 def test_nothing_found_is_absence(body):
-    platform = scripted(
-        answers={"/slurm/v0.0.38/jobs": {"errors": [], "jobs": []}, "/slurmdb/v0.0.38/jobs": body}
-    )
+    platform = scripted(answers={"/slurm/v0.0.38/jobs": {"errors": [], "jobs": []}, "/slurmdb/v0.0.38/jobs": body})
     assert platform.job("n") is None
 
 
 @pytest.mark.parametrize("body", [{"errors": []}, (200, None), (500, {"errors": []}), (500, None)])
 def test_a_list_that_is_missing_is_no_absence(body):
-    platform = scripted(
-        answers={"/slurm/v0.0.38/jobs": {"errors": [], "jobs": []}, "/slurmdb/v0.0.38/jobs": body}
-    )
+    platform = scripted(answers={"/slurm/v0.0.38/jobs": {"errors": [], "jobs": []}, "/slurmdb/v0.0.38/jobs": body})
     with pytest.raises(Unreachable):
         platform.job("n")
 

@@ -57,9 +57,7 @@ def ssh_key(path: Path, comment: str) -> str:
         key = ser.load_ssh_private_key(path.read_bytes(), password=None)
     else:
         key = Ed25519PrivateKey.generate()
-        pem = key.private_bytes(
-            ser.Encoding.PEM, ser.PrivateFormat.OpenSSH, ser.NoEncryption()
-        )
+        pem = key.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.OpenSSH, ser.NoEncryption())
         write_private(path, pem)
     public = key.public_key().public_bytes(ser.Encoding.OpenSSH, ser.PublicFormat.OpenSSH)
     path.with_name(path.name + ".pub").write_text(f"{public.decode()} {comment}\n")
@@ -135,9 +133,7 @@ class Authority:
         from cryptography.x509.oid import ExtendedKeyUsageOID
 
         certificate_path, key_path = folder / "tls.pem", folder / "tls.key"
-        names = x509.SubjectAlternativeName(
-            [x509.DNSName(server_name), x509.IPAddress(ipaddress.ip_address(address))]
-        )
+        names = x509.SubjectAlternativeName([x509.DNSName(server_name), x509.IPAddress(ipaddress.ip_address(address))])
         authority = x509.load_pem_x509_certificate(self.certificate_path.read_bytes())
         if self._fits(certificate_path, key_path, names, authority):
             return certificate_path, key_path
@@ -149,9 +145,7 @@ class Authority:
             builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(names, critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski), critical=False)
             .sign(ca_key, self._hash())
         )
         self._write(key_path, certificate_path, key, certificate)

@@ -65,9 +65,7 @@ def copy_with_free_ports(source: Path, target: Path, remembered: dict) -> dict:
     `remembered` ports of an earlier start are taken again while they are free: what a client remembers stays true.
     """
     target.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(
-        source, target, dirs_exist_ok=True, ignore=lambda _, names: set(names) & set(GENERATED)
-    )
+    shutil.copytree(source, target, dirs_exist_ok=True, ignore=lambda _, names: set(names) & set(GENERATED))
     ports, taken = {}, set()
     for path in sorted((target / "sites").glob("*.yml")):
         text = path.read_text()

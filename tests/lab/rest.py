@@ -13,9 +13,7 @@ class Rest:
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.verify = str(lab.config / "ca.pem")
-        self.session.headers.update(
-            {"X-SLURM-USER-NAME": user, "X-SLURM-USER-TOKEN": self.site.token(user, **claims)}
-        )
+        self.session.headers.update({"X-SLURM-USER-NAME": user, "X-SLURM-USER-TOKEN": self.site.token(user, **claims)})
 
     def close(self) -> None:
         self.session.close()

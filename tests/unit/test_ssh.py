@@ -381,6 +381,9 @@ def test_remove_tree(server, files):
     outside.mkdir()
     (outside / "mine").write_text("1")
     (server.home / "brain/r/link").symlink_to(outside)
+    for name in (b"no utf-8 \xff", b"back\\slash", b"*"):
+        with open(os.path.join(os.fsencode(server.home / "brain/r"), name), "wb"):
+            pass
     files.remove_tree("r")
     assert not files.exists("r") and files.exists("keep/x") and (outside / "mine").exists()
     files.remove_tree("keep/x")

@@ -7,11 +7,13 @@ import time
 
 KINDS = ("rest", "sftp", "exec")
 #: commands that change nothing; whatever else is run counts as a write
-READ_ONLY = set("""
+READ_ONLY = set(
+    """
 sha256sum sha512sum sha1sum md5sum cksum test [ cat ls stat head tail wc du df find echo printf true false : pwd id
 uname hostname date readlink realpath basename dirname cmp diff grep sort cut tr uniq command getconf nproc squeue
 sinfo sacct cd exit
-""".split())
+""".split()
+)
 CHANGING_FIND = {"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fls"}
 
 

@@ -38,12 +38,8 @@ class Cluster:
         self.lock = threading.RLock()
         self.wake = threading.Condition(self.lock)
         self.nodes = machines.build(hardware)
-        self.partitions = {
-            name: {"state": "UP", **row} for name, row in hardware["partitions"].items()
-        }
-        self.limits = {
-            name: dict(row.get("limits", {})) for name, row in hardware["accounts"].items()
-        }
+        self.partitions = {name: {"state": "UP", **row} for name, row in hardware["partitions"].items()}
+        self.limits = {name: dict(row.get("limits", {})) for name, row in hardware["accounts"].items()}
         self.reservations: dict[str, dict] = {}
         self.jobs: dict[int, Job] = {}  # what slurmctld remembers
         self.history: list[Job] = []  # what slurmdbd remembers: for ever, also ended and purged
@@ -113,9 +109,7 @@ class Cluster:
 
     # -- disk --------------------------------------------------------------------------------
     def save_due(self) -> bool:
-        return self._dirty_since is not None and (
-            time.monotonic() - self._dirty_since >= SAVE_AFTER_S
-        )
+        return self._dirty_since is not None and (time.monotonic() - self._dirty_since >= SAVE_AFTER_S)
 
     def save(self) -> None:
         """Write the state by rename; a kill in between leaves the older one."""

@@ -109,16 +109,12 @@ def node(cluster, found) -> dict:
     for name in ("gpu", "npu"):  # every GresTypes name is there, what a node lacks as name:0
         mine = [kind for kind in devices if kind.split(":")[0] == name]
         used += [
-            f"{k}:{devices[k]}" + (f"({_indices(found.used_indices(k))})" if found.indexed else "")
-            for k in mine
+            f"{k}:{devices[k]}" + (f"({_indices(found.used_indices(k))})" if found.indexed else "") for k in mine
         ] or [f"{name}:0"]
     row = next(r for r in cluster.hardware["nodes"] if found.name in machines.expand(r["names"]))
     flags = set(found.flags)
     now = time.time()
-    if any(
-        found.name in r["nodes"] and r["start_time"] <= now < r["end_time"]
-        for r in cluster.reservations.values()
-    ):
+    if any(found.name in r["nodes"] and r["start_time"] <= now < r["end_time"] for r in cluster.reservations.values()):
         flags.add("RESERVED")
     total = tres.of(cluster, found.cpus, found.memory, None, found.devices)
     taken = {"cpu": found.used_cpus, "mem": found.used_memory, **tres.gres_counts(cluster, devices)}

@@ -89,9 +89,7 @@ def _matches(found, query: dict) -> bool:
               "qos": found.qos, "state": found.state, "reservation": found.reservation}  # fmt: skip
     if "step" in query and str(found.job_id) not in query["step"].split(","):
         return False
-    return all(
-        value in query[key].split(",") for key, value in fields.items() if query.get(key)
-    )
+    return all(value in query[key].split(",") for key, value in fields.items() if query.get(key))
 
 
 def job(cluster, request: Request) -> Answer:
@@ -121,8 +119,7 @@ def associations(cluster, request: Request) -> Answer:
     rows = lambda: [  # noqa: E731
         dbd_view.association(cluster, account, user)
         for account, user in pairs
-        if account in wanted.get("account", account).split(",")
-        and user in wanted.get("user", user).split(",")
+        if account in wanted.get("account", account).split(",") and user in wanted.get("user", user).split(",")
     ]
     return _listing(cluster, request, "associations", "slurmdb_associations_get", rows)
 

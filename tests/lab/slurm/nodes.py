@@ -83,8 +83,7 @@ class Node:
             return False
         fits = job.cpus_per_node <= self.cpus and memory <= self.memory
         return fits and all(
-            sum(self.devices[kind] for kind in self.kinds(name)) >= count
-            for name, count in job.gres_per_node().items()
+            sum(self.devices[kind] for kind in self.kinds(name)) >= count for name, count in job.gres_per_node().items()
         )
 
     def offer(self, job: Job, memory: int, without: frozenset = frozenset()) -> dict | None:

@@ -12,7 +12,8 @@ from tests.lab.slurm import answers
 from tests.lab.slurm.job import parse_gres
 
 KNOWN_GRES = ("gpu", "npu")  # GresTypes of the lab's slurm.conf
-KEYS = set("""
+KEYS = set(
+    """
 account account_gather_frequency array argv batch_features begin_time burst_buffer cluster_constraint
 comment constraint constraints container core_specification cores_per_socket cpu_binding_hint
 cpu_frequency cpus_per_gpu cpus_per_task current_working_directory cwd deadline delay_boot dependency
@@ -25,8 +26,10 @@ spread_job standard_error standard_input standard_output tasks ntasks tasks_per_
 ntasks_per_gpu tasks_per_node ntasks_per_node tasks_per_socket ntasks_per_socket ntasks_per_tres
 temporary_disk_per_node test_only thread_specification threads_per_core time_limit time_minimum umask
 wait_all_nodes wckey
-""".split())
-DISABLED = set("""
+""".split()
+)
+DISABLED = set(
+    """
 accelerator_binding allocation_node_list bell burst_buffer_file cluster clusters compress contiguous
 cpu_binding debugger_test disable_status epilog excluded_nodes export_file export extra_node_info
 group_id help hetjob_group ignore_pbs immediate job_id kill_command kill_on_bad_exit label max_threads
@@ -34,7 +37,8 @@ message_timeout mpi multiple_program network no_allocation no_bell nodefile no_s
 oversubscribe parsable power_flags preserve_environment prolog propagate pty quiet quit_on_interrupt
 reboot relative required_nodes required_switches reserve_port reserve_ports slurmd_debug task_epilog
 task_prolog threads unbuffered unknown usage user_id version verbose wait_for_switch wait wrap x11
-""".split())
+""".split()
+)
 ALIASES = {
     "job_name": "name", "cwd": "current_working_directory", "constraint": "constraints",
     "ntasks": "tasks", "ntasks_per_node": "tasks_per_node", "license": "licenses",

@@ -22,9 +22,7 @@ def run(cluster) -> None:
     """The scheduler's thread: sleeps while nothing is pending, running or unsaved."""
     with cluster.lock:
         while not cluster.stopping:
-            busy = cluster._dirty_since is not None or any(
-                not job.final for job in cluster.jobs.values()
-            )
+            busy = cluster._dirty_since is not None or any(not job.final for job in cluster.jobs.values())
             cluster.wake.wait(TICK_S if busy or cluster.reservations else 5.0)
             try:
                 step(cluster)
@@ -127,7 +125,7 @@ def why_not(cluster, job: Job, now: float) -> str:
 def _dependency(cluster, job: Job) -> str:
     for part in job.dependency.split(","):
         match = DEPENDENCY.match(part)
-        for number in (match[2].split(":") if match else []):
+        for number in match[2].split(":") if match else []:
             other = cluster.jobs.get(int(number))
             kind = match[1]
             if other is None:
@@ -162,9 +160,7 @@ def over_quota(cluster, job: Job) -> str:
     if minutes is not None and wants["cpu"] * job.time_limit > minutes:
         return "AssocGrpCPUMinutesLimit"
     active = cluster.hardware["qos"].get(job.qos, {}).get("max_jobs_per_user")
-    running = [
-        j for j in cluster.jobs.values() if j.user == job.user and j.qos == job.qos and j.allocation
-    ]
+    running = [j for j in cluster.jobs.values() if j.user == job.user and j.qos == job.qos and j.allocation]
     return "QOSMaxJobsPerUserLimit" if active is not None and len(running) >= active else ""
 
 

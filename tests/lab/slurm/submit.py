@@ -82,9 +82,7 @@ def _refusal(cluster, job: Job, row: dict) -> int:
         return 2051
     if row["state"] == "DRAIN":
         return 2070
-    if job.constraints and not any(
-        job.constraints in node.features.split(",") for node in cluster.nodes.values()
-    ):
+    if job.constraints and not any(job.constraints in node.features.split(",") for node in cluster.nodes.values()):
         return 2029
     if "DENY_LIMIT" in qos.get("flags", []) and _over_qos(cluster, job, qos):
         return 2050

@@ -28,9 +28,7 @@ def gres_counts(cluster, devices: dict[str, int]) -> dict[str, int]:
 
 
 def text(counts: dict[str, int]) -> str:
-    return ",".join(
-        f"{name}={size(count) if name == 'mem' else count}" for name, count in counts.items()
-    )
+    return ",".join(f"{name}={size(count) if name == 'mem' else count}" for name, count in counts.items())
 
 
 def of(cluster, cpus: int, memory: int, nodes: int | None, devices: dict[str, int]) -> dict:

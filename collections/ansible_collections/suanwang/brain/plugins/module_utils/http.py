@@ -70,9 +70,7 @@ class Http:
         self._lock = threading.Lock()
         self._next_at = 0.0
 
-    def request(
-        self, method, path, *, params=None, json=None, headers=None, timeout_s=20, read=True
-    ):
+    def request(self, method, path, *, params=None, json=None, headers=None, timeout_s=20, read=True):
         """Send one request and return its Answer; the caller judges the status.
 
         timeout_s: for the whole call with all its retries. read: False for what changes something,
@@ -151,9 +149,7 @@ class Http:
         with self._lock:
             at = max(self._next_at, time.monotonic())
             if at >= until:
-                raise self._broken(
-                    Timeout, name, "the site's rate limit leaves no turn in time.", False
-                )
+                raise self._broken(Timeout, name, "the site's rate limit leaves no turn in time.", False)
             self._next_at = at + 1 / self.endpoint.requests_a_s
         time.sleep(max(0.0, at - time.monotonic()))
 
@@ -244,9 +240,7 @@ class Http:
 
     # -- what went wrong ---------------------------------------------------------------------------
     def _broken(self, kind, name, message, doubt, way_out=None):
-        return kind(
-            message, site=self.site.id, request=name, way_out=way_out, details={"doubt": doubt}
-        )
+        return kind(message, site=self.site.id, request=name, way_out=way_out, details={"doubt": doubt})
 
     def _late(self, name, sent):
         return self._broken(Timeout, name, "no whole answer came in time.", sent)
@@ -255,9 +249,7 @@ class Http:
         if answer.status == 429:
             wait = _retry_after(answer)
             hint = f"Try again in {wait:.0f} s." if wait else "Try again later, or lower the rate."
-            return self._broken(
-                Unreachable, name, "the site says 429, too many requests.", False, hint
-            )
+            return self._broken(Unreachable, name, "the site says 429, too many requests.", False, hint)
         if answer.status in _GATEWAY:
             said = f"a gateway in front of the site answers {answer.status}."
             return self._broken(Unreachable, name, said, True)
@@ -430,9 +422,7 @@ def _library():
         import urllib3
         from requests.adapters import HTTPAdapter
     except ImportError:
-        raise Invalid(
-            "the Python library requests is missing.", way_out="Install requirements.txt."
-        ) from None
+        raise Invalid("the Python library requests is missing.", way_out="Install requirements.txt.") from None
 
     class Plain(_Cuttable, urllib3.connection.HTTPConnection):
         pass

@@ -115,12 +115,8 @@ def queue_facts(loads, facts, now):
     wait.
     """
     pending = sum(load.job.state == "queued" for load in loads)
-    running = [
-        load for load in loads if load.job.state != "queued" and load.job.state not in JOB_ENDED
-    ]
-    ends = sorted(
-        (load for load in running if load.end and load.end > now), key=lambda load: load.end
-    )
+    running = [load for load in loads if load.job.state != "queued" and load.job.state not in JOB_ENDED]
+    ends = sorted((load for load in running if load.end and load.end > now), key=lambda load: load.end)
     without_cards = not facts["capacity"].accelerators
     room = any(shape.accelerators or without_cards for shape in facts["free_shapes"])
     wait_s = None if pending else 0 if room else int(ends[0].end - now) if ends else None

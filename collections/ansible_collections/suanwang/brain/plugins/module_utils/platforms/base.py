@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..errors import Invalid, Unsupported
+from ..errors import Invalid
+from ..errors import Unsupported
 
 VERBS = (
     "ping pools alarms quota set_quota reserve reservation release put_dataset dataset remove_dataset"
@@ -29,9 +30,7 @@ class NameRule:
     def check(self, name):
         """Return name, or raise Invalid where the platform would cut or refuse it."""
         if len(name) > self.length or not re.fullmatch(f"[{self.characters}]+", name):
-            raise Invalid(
-                f"{name!r} does not fit the platform's names ({self.length} of [{self.characters}])."
-            )
+            raise Invalid(f"{name!r} does not fit the platform's names ({self.length} of [{self.characters}]).")
         return name
 
 
@@ -61,9 +60,7 @@ class Platform:
         return cls.CAPABILITIES.get(verb)
 
     def refuse(self, verb):
-        raise Unsupported(
-            f"{self.NAME} cannot {verb}: {self.can(verb)}", site=self.site.id, request=verb
-        )
+        raise Unsupported(f"{self.NAME} cannot {verb}: {self.can(verb)}", site=self.site.id, request=verb)
 
     # -- perception: facts, as the platform states them ----------------------------------------------------
     def ping(self):

@@ -18,6 +18,4 @@ def platform_class(name):
     try:
         return PLATFORMS[name]
     except KeyError:
-        raise Invalid(
-            f"there is no platform {name!r}.", way_out=f"Known: {', '.join(sorted(PLATFORMS))}."
-        ) from None
+        raise Invalid(f"there is no platform {name!r}.", way_out=f"Known: {', '.join(sorted(PLATFORMS))}.") from None

@@ -174,12 +174,7 @@ class Slurm(Platform):
         reservations = self._or_missed(self._reservations, missed)
         limits = self._or_missed(lambda: self._limits(jobs), missed)
         domains, now = self._domains(partitions), time.time()
-        reserved = {
-            host
-            for _name, start, end, there in reservations
-            if start <= now < end
-            for host in there
-        }
+        reserved = {host for _name, start, end, there in reservations if start <= now < end for host in there}
         found = []
         for row in partitions:
             name, members = row["name"], text.hosts(row["nodes"])
