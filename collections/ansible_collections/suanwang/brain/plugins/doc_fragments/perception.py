@@ -13,10 +13,8 @@ options:
     description:
       - The folder that holds C(sites/*.yml), C(links.yml), C(policy.yml) and C(tenants.yml).
       - A relative folder is looked up beside the inventory source file.
-      - If it is not set, the environment variable is used, and after it C(config/lab) of the checkout.
-    type: path
-    env:
-      - name: SUANWANG_CONFIG
+      - If it is not set, E(SUANWANG_CONFIG) is used, and after it C(config/lab) of the checkout.
+    type: str
   sites:
     description: Read only these sites. By default, all of the folder.
     type: list

@@ -16,6 +16,9 @@ except ImportError:
     Console = Table = None
 
 PLAIN_WIDTH = 140
+# Asked when this file is imported, which is in the playbook process: a worker has no terminal and no /dev/tty.
+TERMINAL = sys.stdout.isatty()
+_COLUMNS = max(60, shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns) if TERMINAL else PLAIN_WIDTH
 _COLOURS = {
     "live": "green",
     "partial": "yellow",
@@ -25,20 +28,15 @@ _COLOURS = {
 }
 
 
-def is_terminal():
-    return sys.stdout.isatty()
-
-
 def width():
     """Return the columns that text may take; a fixed number where there is no terminal."""
-    return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if is_terminal() else PLAIN_WIDTH
+    return _COLUMNS
 
 
-def render(*parts, terminal=None):
+def render(*parts):
     """Return rich renderables or strings as text; colours only for a terminal."""
-    terminal = is_terminal() if terminal is None else terminal
     stream = io.StringIO()
-    console = Console(file=stream, force_terminal=terminal, width=width(), highlight=False, no_color=not terminal)
+    console = Console(file=stream, force_terminal=TERMINAL, width=width(), highlight=False, no_color=not TERMINAL)
     for part in parts:
         console.print(part, markup=False) if isinstance(part, str) else console.print(part)
     return "\n".join(line.rstrip() for line in stream.getvalue().rstrip("\n").split("\n"))
@@ -67,48 +65,52 @@ def of(free, total):
     return f"{known(free)}/{known(total)}"
 
 
+# header, right-aligned, shown from this width on: what a person needs most is there at 80 columns.
+_POOL_COLUMNS = (
+    ("site", False, 0),
+    ("pool", False, 0),
+    ("state", False, 0),
+    ("age", True, 0),
+    ("card", False, 0),
+    ("cards", True, 0),
+    ("nodes", True, 126),
+    ("cores", True, 90),
+    ("arch", False, 136),
+    ("queue", True, 108),
+    ("wait", True, 80),
+    ("rtt ms", True, 140),
+    ("link", True, 100),
+    ("¥/card·h", True, 118),
+    ("alarms", True, 80),
+)
+
+
 def pools_table(pools, states, ages):
-    """Return the table of perception. states, ages: by pool id, as reckoned now."""
-    made = table(
-        None,
-        [
-            ("site", False),
-            ("pool", False),
-            ("state", False),
-            ("age", True),
-            ("card", False),
-            ("cards", True),
-            ("nodes", True),
-            ("cores", True),
-            ("arch", False),
-            ("queue", True),
-            ("wait", True),
-            ("rtt ms", True),
-            ("link", True),
-            ("¥/card·h", True),
-            ("alarms", True),
-        ],
-    )
+    """Return the table of perception. states, ages: by pool id, as reckoned now. Free of all, running+waiting."""
+    shown = [number for number, (_header, _right, least) in enumerate(_POOL_COLUMNS) if width() >= least]
+    made = table(None, [_POOL_COLUMNS[number][:2] for number in shown])
     for pool in sorted(pools, key=lambda item: item.id):
-        state = states[pool.id]
-        made.add_row(
-            pool.site,
-            f"{pool.platform}:{pool.name}",
-            f"[{_COLOURS.get(state, 'white')}]{state}[/]",
-            known(ages[pool.id], "{} s"),
-            f"{pool.accelerator.kind} {pool.accelerator.model}" if pool.accelerator else "cpu",
-            of(pool.free.accelerators, pool.capacity.accelerators),
-            of(pool.free.nodes, pool.capacity.nodes),
-            of(pool.free.cpu, pool.capacity.cpu),
-            known(pool.arch),
-            f"{known(pool.queue.running)}+{known(pool.queue.pending)}",
-            known(pool.queue.wait_s, "{} s"),
-            known(pool.path.rtt_ms, "{:.1f}"),
-            known(pool.path.rate_gbps, "{:g} G"),
-            known(
-                None if pool.price.accelerator_fen_h is None else pool.price.accelerator_fen_h / 100,
-                "{:.2f}",
-            ),
-            str(len(pool.alarms)),
-        )
+        cells = _cells(pool, states[pool.id], ages[pool.id])
+        made.add_row(*[cells[number] for number in shown])
     return made
+
+
+def _cells(pool, state, age):
+    price = pool.price.accelerator_fen_h
+    return (
+        pool.site,
+        f"{pool.platform}:{pool.name}",
+        f"[{_COLOURS.get(state, 'white')}]{state}[/]",
+        known(age, "{} s"),
+        f"{pool.accelerator.kind} {pool.accelerator.model}" if pool.accelerator else "cpu",
+        of(pool.free.accelerators, pool.capacity.accelerators),
+        of(pool.free.nodes, pool.capacity.nodes),
+        of(pool.free.cpu, pool.capacity.cpu),
+        known(pool.arch),
+        f"{known(pool.queue.running)}+{known(pool.queue.pending)}",
+        known(pool.queue.wait_s, "{} s"),
+        known(pool.path.rtt_ms, "{:.1f}"),
+        known(pool.path.rate_gbps, "{:g} G"),
+        known(None if price is None else price / 100, "{:.2f}"),
+        str(len(pool.alarms)),
+    )
