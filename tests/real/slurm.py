@@ -76,8 +76,16 @@ class Cluster:
     def start_munged(self):
         place = self.folder / "munge"
         # --force: a folder that only we can enter is too private for munged's taste.
-        files = [f"--{kind}={place / name}" for kind, name in (
-            ("key-file", "key"), ("socket", "socket"), ("pid-file", "pid"), ("log-file", "log"), ("seed-file", "seed"))]
+        files = [
+            f"--{kind}={place / name}"
+            for kind, name in (
+                ("key-file", "key"),
+                ("socket", "socket"),
+                ("pid-file", "pid"),
+                ("log-file", "log"),
+                ("seed-file", "seed"),
+            )
+        ]
         self._start("munged", "--foreground", "--force", "--num-threads=2", *files)
 
     def start_slurmdbd(self):
@@ -294,8 +302,10 @@ class RealSlurm:
         )  # fmt: skip
         if done.returncode:
             raise daemons.DaemonError(f"mariadb-install-db: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-        first = f"CREATE USER slurm@127.0.0.1 IDENTIFIED BY '{password}'; GRANT ALL ON *.* TO slurm@127.0.0.1;\n"
-        keys.write_private(place / "first.sql", (first + "DELETE FROM mysql.global_priv WHERE User='root';\n").encode())
+        # An init file is read a line a statement.
+        first = [f"CREATE USER slurm@127.0.0.1 IDENTIFIED BY '{password}'", "GRANT ALL ON *.* TO slurm@127.0.0.1",
+                 "DELETE FROM mysql.global_priv WHERE User = 'root'", "FLUSH PRIVILEGES"]  # fmt: skip
+        keys.write_private(place / "first.sql", "".join(f"{line};\n" for line in first).encode())
         self._sql = daemons.Daemons(place, environment)
         self._sql.start(
             "mariadbd", self.tree.program("mariadbd"), "--no-defaults", *base, "--bind-address=127.0.0.1",

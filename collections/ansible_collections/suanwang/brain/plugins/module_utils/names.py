@@ -9,8 +9,11 @@ run: ULID in lower case, 26 characters (Crockford base 32). component: ``[a-z][a
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+from datetime import datetime
+from datetime import UTC
 from typing import NamedTuple
 
 from .errors import Invalid
@@ -44,6 +47,12 @@ def check_run(run):
             way_out="Take one from status.yml.",
         )
     return run
+
+
+def minted(run):
+    """Return when a run id was minted, as a datetime in UTC: its first ten letters are the milliseconds."""
+    ms = functools.reduce(lambda number, letter: number * 32 + _ALPHABET.index(letter), check_run(run)[:10], 0)
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def name(run, component, attempt=0, dot=True):

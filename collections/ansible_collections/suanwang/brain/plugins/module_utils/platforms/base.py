@@ -5,17 +5,31 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
 from ..errors import Invalid
 from ..errors import Unsupported
 
+try:
+    import jmespath
+except ImportError:  # ansible-test imports this file without our requirements
+    jmespath = None
+
 VERBS = (
     "ping pools alarms quota set_quota reserve reservation release put_dataset dataset remove_dataset"
     " submit job jobs cancel log fetch_artifact serve inference_service unserve"
     " create_instance instance delete_instance"
 ).split()
+
+
+@functools.cache
+def compiled(expression):
+    """Return a JMESPath expression of a platform's FIELDS, compiled once."""
+    if jmespath is None:
+        raise Invalid("the Python library jmespath is missing.", way_out="Install requirements.txt.")
+    return jmespath.compile(expression)
 
 
 @dataclass(frozen=True)

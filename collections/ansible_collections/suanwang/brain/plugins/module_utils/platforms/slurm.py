@@ -3,15 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Slurm by slurmrestd: a pool is a partition, a job a batch job, the history slurmdbd's.
 
-Sources: Slurm 22.05.8 (Debian 12), two clusters, seen; its OpenAPI files v0.0.36 to 38. Never
-verified: v0.0.39 and later (not spoken here), the states BOOT_FAIL, REVOKED and SUSPENDED,
-federations, power saving. Its status codes are no judgement: 200 may hold a failure and 500 a plain
-"no"; the error numbers count.
+Sources: Slurm 22.05.8 (Debian 12), two clusters, seen; its OpenAPI files v0.0.36 to 38. Never verified: v0.0.39 and
+later (not spoken here), the states BOOT_FAIL, REVOKED and SUSPENDED, federations, power saving. Its status codes are no
+judgement: 200 may hold a failure and 500 a plain "no"; the error numbers count.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 import time
 from collections import Counter
@@ -35,15 +33,10 @@ from ..resources import Job
 from ..resources import JOB_ENDED
 from ..resources import Pool
 from ..resources import Quota
-from ..resources import Seen
 from . import slurm_text as text
+from .base import compiled
 from .base import NameRule
 from .base import Platform
-
-try:
-    import jmespath
-except ImportError:
-    jmespath = None
 
 # -- LOGIN: two headers, read at use (`Authorization: Bearer` is 401 in 22.05) ---------------------
 USER_HEADER = "X-SLURM-USER-NAME"
@@ -130,7 +123,6 @@ NOTES = {
     2068: "ReqNodeNotAvail",
 }
 
-_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _RESERVE = "reservations need scontrol on the login node, which this version does not call."
 _SERVE = "it runs jobs that end, and keeps no service that answers."
 _INSTANCE = "it gives nodes to jobs, and makes no machines."
@@ -194,9 +186,9 @@ class Slurm(Platform):
                     max_wall_s=text.seconds(row["wall"]),
                     windows=nodefacts.windows(reservations, members),
                     quota=tuple(q for kind, q in limits if kind in (None, text.kind(native))),
-                    alarms=tuple(self._alarms(row, mine, domains[name])),
+                    alarms=tuple(text.alarms(row, mine, self._place, domains[name])),
                     open=text.words(row["state"]) == {"UP"},
-                    seen=_seen(now, missed, len(mine), text.num(row["count"], len(members))),
+                    seen=text.seen(self.NAME, now, missed, len(mine), text.num(row["count"], len(members))),
                     **facts,
                     **nodefacts.queue_facts(loads, facts, now),
                 )
@@ -209,7 +201,7 @@ class Slurm(Platform):
         domains, found = self._domains(partitions), {}
         for row in partitions:
             mine = [nodes[host] for host in text.hosts(row["nodes"]) if host in nodes]
-            found |= {alarm.id: alarm for alarm in self._alarms(row, mine, domains[row["name"]])}
+            found |= {alarm.id: alarm for alarm in text.alarms(row, mine, self._place, domains[row["name"]])}
         return list(found.values())
 
     def quota(self):
@@ -348,7 +340,7 @@ class Slurm(Platform):
     def _rows(self, kind, path, plugin="slurm", params=None):
         """Return the rows of a list. A list that is missing is no empty list."""
         body = self._checked("GET", plugin, path, params)
-        rows = _compiled(kind).search(body)
+        rows = compiled(FIELDS[kind]).search(body)
         if rows is None and not text.errors(body):
             raise Unreachable("the list is missing.", site=self.site.id, request=f"GET {path}")
         return rows or []
@@ -363,8 +355,7 @@ class Slurm(Platform):
     def _without_json(self, answer, request):
         kind = {400: Invalid, 401: Unauthorized, 404: NotFound}.get(answer.status, Refused)
         kind = Unreachable if answer.status < 300 or answer.status >= 500 else kind
-        why = f"HTTP {answer.status} without a JSON object."
-        return kind(why, site=self.site.id, request=request)
+        return kind(f"HTTP {answer.status} without a JSON object.", site=self.site.id, request=request)
 
     def _error(self, said, request):
         """Return the error that a list of (number, words) stands for."""
@@ -395,8 +386,12 @@ class Slurm(Platform):
         return Unreachable(why, site=self.site.id, request=request, way_out="Ask the site.")
 
     # -- their rows → our records ------------------------------------------------------------------
+    @property
+    def _place(self):
+        return f"{self.site.id}/{self.endpoint.id}"
+
     def _pool_id(self, partition):
-        return f"{self.site.id}/{self.endpoint.id}/{partition}"
+        return f"{self._place}/{partition}"
 
     def _job(self, row, past=False):
         words = text.words(row["state"])
@@ -437,16 +432,13 @@ class Slurm(Platform):
         members = {row["name"]: text.hosts(row["nodes"]) for row in partitions}
         if self.endpoint.capacity_domain:
             return dict.fromkeys(members, f"{self.site.id}/{self.endpoint.capacity_domain}")
-        return nodefacts.domains(members, f"{self.site.id}/{self.endpoint.id}")
+        return nodefacts.domains(members, self._place)
 
     def _reservations(self):
         return [
             (r["name"], text.num(r["start"], 0), text.num(r["end"], 0), text.hosts(r["nodes"]))
             for r in self._rows("reservation", RESERVATIONS)
         ]
-
-    def _alarms(self, partition, nodes, domain):
-        return text.alarms(partition, nodes, f"{self.site.id}/{self.endpoint.id}", domain)
 
     def _limits(self, jobs):
         """Return (accelerator kind or None, Quota) pairs of our account, and of our user in it."""
@@ -476,24 +468,10 @@ class Slurm(Platform):
 
     # -- our spec → their body ---------------------------------------------------------------------
     def _body(self, spec):
+        self.NAME_RULE.check(spec.name)
         partition = spec.pool.rpartition("/")[2]
-        job = {
-            "name": self.NAME_RULE.check(spec.name),
-            "account": spec.account or self.account.account,
-            "partition": partition,
-            "gres": self._gres(spec, partition) if spec.accelerators else None,
-            "nodes": str(spec.nodes),
-            "tasks": spec.nodes,
-            "cpus_per_task": spec.cpu,
-            "memory_per_node": math.ceil(spec.memory_gib * 1024) if spec.memory_gib else None,
-            "time_limit": math.ceil(spec.wall_s / 60),
-            "reservation": spec.reservation,
-            "current_working_directory": spec.workdir,
-            "standard_output": spec.log,
-            "environment": spec.environment or {"PATH": "/usr/bin:/bin"},
-            "comment": spec.label,
-        }
-        return {"script": spec.script, "job": {k: v for k, v in job.items() if v is not None}}
+        gres = self._gres(spec, partition) if spec.accelerators else None
+        return text.submission(spec, partition, gres, spec.account or self.account.account)
 
     def _gres(self, spec, partition):
         """Return what each node must give. A type that no node has would wait for ever."""
@@ -512,29 +490,11 @@ class Slurm(Platform):
         )
 
 
-@functools.cache
-def _compiled(kind):
-    if jmespath is None:
-        way_out = "Install requirements.txt."
-        raise Invalid("the Python library jmespath is missing.", way_out=way_out)
-    return jmespath.compile(FIELDS[kind])
-
-
-def _seen(now, missed, got, stated):
-    why = [f"{got} of {stated} nodes came"] if got < stated else []
-    why = "; ".join(why + missed) or None
-    return Seen(utc(now), Slurm.NAME, "partial" if why else "live", why)
-
-
 def _since(name):
     """Return where to begin in the history: when the run in the name was minted, less a day.
 
     Without a start slurmdbd looks at today only. It takes the time as its own local one: the day.
     """
     mark = names.parse(name)
-    at = datetime.now(UTC) - timedelta(days=30)
-    if mark:
-        # A ULID: its first ten letters are the milliseconds.
-        ms = functools.reduce(lambda n, letter: n * 32 + _CROCKFORD.index(letter), mark.run[:10], 0)
-        at = datetime.fromtimestamp(ms / 1000, UTC)
+    at = names.minted(mark.run) if mark else datetime.now(UTC) - timedelta(days=30)
     return (at - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S")

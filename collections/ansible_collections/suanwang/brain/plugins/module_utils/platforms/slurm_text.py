@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from ..nodefacts import Node
 from ..nodefacts import utc
 from ..resources import Alarm
+from ..resources import Seen
 
 ACCELERATORS = ("npu", "gpu", "dcu", "mlu")
 #: NO_VAL and INFINITE of 16, 32 and 64 bit: unknown or unlimited, None for us.
@@ -226,3 +228,31 @@ def newest(rows, name):
 
     found = [row for row in rows if row["name"] == name and not never_was(row)]
     return max(found, key=lambda row: (num(row["submitted"], 0), row["id"]), default=None)
+
+
+def seen(source, now, missed, got, stated):
+    """Return the Seen of a pool: partial, with the reasons, where something of it did not come."""
+    why = [f"{got} of {stated} nodes came"] if got < stated else []
+    why = "; ".join(why + missed) or None
+    return Seen(utc(now), source, "partial" if why else "live", why)
+
+
+def submission(spec, partition, gres, account):
+    """Return the body of a submit. gres: what each node must give, None for no accelerator."""
+    job = {
+        "name": spec.name,
+        "account": account,
+        "partition": partition,
+        "gres": gres,
+        "nodes": str(spec.nodes),
+        "tasks": spec.nodes,
+        "cpus_per_task": spec.cpu,
+        "memory_per_node": math.ceil(spec.memory_gib * 1024) if spec.memory_gib else None,
+        "time_limit": math.ceil(spec.wall_s / 60),
+        "reservation": spec.reservation,
+        "current_working_directory": spec.workdir,
+        "standard_output": spec.log,
+        "environment": spec.environment or {"PATH": "/usr/bin:/bin"},
+        "comment": spec.label,
+    }
+    return {"script": spec.script, "job": {key: value for key, value in job.items() if value is not None}}

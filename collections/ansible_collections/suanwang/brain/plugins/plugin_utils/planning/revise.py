@@ -77,7 +77,7 @@ def _check_field(where, field, value):
     if field not in FIELDS:
         raise _bad(where, "is not a field here.", f"The fields are: {', '.join(FIELDS)}.")
     if field == "pool" and not isinstance(value, str):
-        raise _bad(where, "is not the id of a pool.", "Write text, e.g. hunan/slurm/npu.")
+        raise _bad(where, "is not the id of a pool.", "Write text, like the inventory's brain_pool_id.")
     if field == "accelerators" and not (whole and value >= 0):
         raise _bad(where, f"{value!r} is no number of cards.", "Write a whole number from 0.")
     if field == "nodes" and not (whole and value >= 1):
