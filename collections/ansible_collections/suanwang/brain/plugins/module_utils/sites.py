@@ -238,7 +238,7 @@ def config_folder(named=None, environ=None):
     tried = []
     for how, value in (
         ("parameter config", named),
-        ("SUANWANG_CONFIG", (environ or os.environ).get("SUANWANG_CONFIG")),
+        ("SUANWANG_CONFIG", (os.environ if environ is None else environ).get("SUANWANG_CONFIG")),
         ("the checkout", checkout),
     ):
         if not value:

@@ -35,7 +35,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 def default_root(environ=None):
     """Return the folder of the store: SUANWANG_STATE, else ~/.local/state/suanwang."""
-    named = (environ or os.environ).get("SUANWANG_STATE")
+    named = (os.environ if environ is None else environ).get("SUANWANG_STATE")
     return pathlib.Path(named or "~/.local/state/suanwang").expanduser().absolute()
 
 
