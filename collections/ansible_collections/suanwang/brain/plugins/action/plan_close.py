@@ -39,13 +39,20 @@ class ActionModule(BrainAction):
                 way_out=f"Again: ansible-playbook playbooks/apply.yml -e plan={run_pass.run}."
                 f" Give everything back: ansible-playbook playbooks/release.yml -e plan={run_pass.run}.",
             )
+        home = _brought_home(run_pass)
+        for model in home["models"]:
+            self._display.display(
+                f"{model['path']} is home: accuracy {float(model['accuracy']):.3f} on {model['rows']} withheld rows,"
+                f" sha256 {model['sha256'][:16]}",
+                color="green",
+            )
         return {
             "changed": False,
             "brain_run": plan["run"],
             "brain_digest": run_pass.facts["digest"],
             "brain_state": "checked" if run_pass.check else state,
             "components": ends,
-            **_brought_home(run_pass),
+            **home,
         }
 
 

@@ -62,6 +62,8 @@ class ActionModule(BrainAction):
                 pid=pid,
             )
             run_pass.note(None, "loaded", digest=digest, purpose=params["purpose"])
+        if finished:
+            self._display.display(f"Run {plan['run']} has succeeded before; nothing is left to do.", color="green")
         for line in note["lines"]:
             self._display.display(line, color="yellow")
         return {

@@ -9,6 +9,11 @@ import json
 import threading
 import time
 
+try:
+    from rich.text import Text
+except ImportError:  # ansible-test imports this file without our requirements
+    Text = None
+
 _SHOWN = {
     "placed": "placed",
     "waiting": "waiting",
@@ -129,7 +134,8 @@ class Board:
 
     def _show(self, final=False):
         if self._live:
-            self._live.update("\n".join(line.text() for line in self.lines.values()), refresh=True)
+            lines = "\n".join(line.text() for line in self.lines.values())
+            self._live.update(Text(lines, no_wrap=True, overflow="ellipsis"), refresh=True)
             return
         for line in self.lines.values():
             now = time.monotonic()
