@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import asyncssh
 import pytest
 
 from tests.playbooks.project import write_task
@@ -157,7 +158,9 @@ def test_requester_cannot_approve(project, digits):
 def test_signature_by_an_unknown_key(project, lab, digits):
     run = project.planned(digits)
     key = project.folder / "stranger"
-    assert project.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).code == 0
+    made = asyncssh.generate_private_key("ssh-ed25519")
+    made.write_private_key(str(key))
+    made.write_public_key(f"{key}.pub")
     refused(project.approve(run, key), "stands in no line of allowed_signers", "SHA256:")
     # Signed elsewhere and put beside the plan by hand: the play refuses it too.
     config = project.own_config()
