@@ -1,17 +1,13 @@
-"""What stands before a real site: a counter on the way to slurmrestd, and its login node.
+"""What stands before a real slurmrestd: a counter that passes every request and answer on as they are.
 
-The counter passes every request and answer on as they are. It exists because no real server says how often it was
-asked, and to lose an answer on purpose.
+It exists because no real server says how often it was asked, and to lose an answer on purpose.
 """
 
-import asyncio
 import contextlib
 import http.client
 import http.server
 import socket
 import threading
-
-from tests.lab.server.login import Login
 
 SKIP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 
@@ -100,38 +96,3 @@ class Gate:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
             self._server = self._thread = None
-
-
-class LoginNode:
-    """A login node in a thread: SSH and SFTP on loopback, in the site's home."""
-
-    def __init__(self, *login):
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._login = Login(*login)
-
-    def _run(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(15)
-
-    def open(self):
-        if self._login._server is None:
-            self._run(self._login.listen())
-
-    def close(self):
-        self._run(self._login.close())
-
-    def end(self):
-        """Close, and end the thread."""
-        self.close()
-
-        async def last():
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-
-        self._run(last())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()

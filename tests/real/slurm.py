@@ -27,7 +27,7 @@ from tests.real import daemons
 from tests.real import packages
 from tests.real import slurm_conf
 from tests.real.front import Gate
-from tests.real.front import LoginNode
+from tests.real.login import LoginNode
 
 USER = pwd.getpwuid(os.geteuid()).pw_name
 
@@ -93,8 +93,7 @@ class Cluster:
         self._start("slurmdbd", "-D")
 
     def add_cluster(self):
-        self.daemons.wait("slurmdbd", lambda: daemons.listens(self.ports["dbd"]))
-        self.daemons.wait("slurmdbd", lambda: self._asks("sacctmgr", "-nP", "show", "cluster"))
+        self._history_answers()
         self.tool("sacctmgr", "-i", "add", "cluster", self.name)
 
     def start_rest_of_it(self):
@@ -122,8 +121,8 @@ class Cluster:
 
     def open_fronts(self, host_key, authorized_key):
         self.gate = Gate(self.ports["gate"], self.ports["rest"], self.counted, self.faults)
-        self.login = LoginNode(("127.0.0.1", self.ports["login"]), host_key, authorized_key, self.folder,
-                               self.home, self.environment, self.counted, self.faults)  # fmt: skip
+        self.login = LoginNode(self.ports["login"], host_key, authorized_key, self.folder, self.home,
+                               self.environment)  # fmt: skip
         self.faults.on_dead = lambda dead: (self.gate.close(), self.login.close()) if dead else self._open()
         self._open()
 
@@ -137,6 +136,10 @@ class Cluster:
     def _controller_answers(self):
         self.daemons.wait("slurmctld", lambda: daemons.listens(self.ports["ctld"]))
         self.daemons.wait("slurmctld", lambda: "UP" in (self._asks("scontrol", "ping") or ""))
+
+    def _history_answers(self):
+        self.daemons.wait("slurmdbd", lambda: daemons.listens(self.ports["dbd"]))
+        self.daemons.wait("slurmdbd", lambda: self._asks("sacctmgr", "-nP", "show", "cluster") is not None)
 
     def wait_idle(self):
         """Wait until every node is up and has nothing to do."""
@@ -204,7 +207,7 @@ class Cluster:
         self.faults.heal()
         if self.accounting and not self.daemons.runs("slurmdbd"):
             self.daemons.start("slurmdbd")
-            self.daemons.wait("slurmdbd", lambda: self._asks("sacctmgr", "-nP", "show", "cluster"))
+            self._history_answers()
         if not self.daemons.runs("slurmctld"):
             self.daemons.start("slurmctld")
             self._controller_answers()
@@ -213,10 +216,14 @@ class Cluster:
             word in (self._asks("sinfo", "-hN", "-o", "%T") or "unk") for word in down))  # fmt: skip
 
     def counters(self):
-        return self.counted.as_dict()
+        """``{"reads", "writes", "calls"}`` of REST and login since `reset_counters`, by clients of the fronts."""
+        rest, login = self.counted.as_dict(), self.login.counters()
+        sums = {kind: rest[kind] + login[kind] for kind in ("reads", "writes")}
+        return {**sums, "calls": {**rest["calls"], **login["calls"]}}
 
     def reset_counters(self):
         self.counted.reset()
+        self.login.reset()
 
     def token(self, user=USER, lifespan_s=3600, **claims):
         return keys.mint_jwt((self.folder / "etc" / "jwt_hs256.key").read_bytes(), user, lifespan_s, **claims)
@@ -242,8 +249,8 @@ class Cluster:
 class RealSlurm:
     """Both clusters, with a config folder for them."""
 
-    def __init__(self, accounting=True, names=tuple(slurm_conf.HARDWARE), tree=None):
-        self.accounting, self.names, self.tree = accounting, names, tree or packages.slurm()
+    def __init__(self, accounting=True, tree=None):
+        self.accounting, self.tree = accounting, tree or packages.slurm()
         self.folder = self.config = self._sql = None
         self._sites = {}
 
@@ -275,7 +282,7 @@ class RealSlurm:
         sql = None
         if self.accounting:
             sql = {"sql": render.free_port("127.0.0.1", taken), "password": secrets.token_hex(16)}
-        self._sites = {name: Cluster(name, self.folder, self.tree, taken, sql) for name in self.names}
+        self._sites = {name: Cluster(name, self.folder, self.tree, taken, sql) for name in slurm_conf.HARDWARE}
         for cluster in self.sites:
             cluster.prepare()
             cluster.start_munged()
@@ -309,10 +316,11 @@ class RealSlurm:
         self._sql = daemons.Daemons(place, environment)
         self._sql.start(
             "mariadbd", self.tree.program("mariadbd"), "--no-defaults", *base, "--bind-address=127.0.0.1",
-            f"--port={sql}", f"--socket={place / 'socket'}", "--skip-name-resolve", f"--init-file={place / 'first.sql'}",
-            f"--lc-messages-dir={self.tree.root / 'usr/share/mysql'}", "--innodb-buffer-pool-size=64M",
-            "--innodb-lock-wait-timeout=900", "--performance-schema=OFF", "--character-set-server=utf8mb4",
-            "--collation-server=utf8mb4_unicode_ci", "--innodb-flush-log-at-trx-commit=0", f"--pid-file={place / 'pid'}",
+            f"--port={sql}", f"--socket={place / 'socket'}", f"--pid-file={place / 'pid'}", "--skip-name-resolve",
+            f"--init-file={place / 'first.sql'}", f"--lc-messages-dir={self.tree.root / 'usr/share/mysql'}",
+            "--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900", "--performance-schema=OFF",
+            "--character-set-server=utf8mb4", "--collation-server=utf8mb4_unicode_ci",
+            "--innodb-flush-log-at-trx-commit=0",
         )  # fmt: skip
         self._sql.wait("mariadbd", lambda: daemons.listens(sql))
 

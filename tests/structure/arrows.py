@@ -33,7 +33,7 @@ ROOMS = {
     "module": FLOOR | {"sites", "verbs"},
     "planning": {"errors", "resources"},
     "store": {"errors", "names"},
-    "plugin_utils": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "http"},
+    "plugin_utils": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "http", "sshlink"},
     "modules": {"module"},
     "action": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "plugin_utils"},
     "inventory": {"plugin_utils"},

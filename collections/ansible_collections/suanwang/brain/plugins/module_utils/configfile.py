@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import pathlib
@@ -24,26 +25,48 @@ else:
 _BOOL = "tag:yaml.org,2002:bool"
 _SCHEMAS = pathlib.Path(__file__).parent / "schemas"
 
+jsonschema = None
+if _SCHEMAS.is_dir():  # on a controller: imported here, so that a playbook's forked workers find it done
+    try:
+        import jsonschema
+    except ImportError:
+        pass
+
 
 def parse(path):
     """Return the document in a YAML or JSON file; raise Invalid where it is neither."""
     path = pathlib.Path(path)
+    return _parsed(path, _text(path))
+
+
+def _text(path):
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise Invalid(f"{path} cannot be read: {error.strerror}.", way_out="Check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        said = getattr(error, "problem", None) or "the bytes are not UTF-8 text"
-        raise Invalid(f"{where}: this is not YAML: {said}.", way_out="Correct that line.") from error
+    except UnicodeDecodeError as error:
+        raise _no_yaml(path, error) from error
+
+
+def _parsed(path, text):
+    try:
+        return yaml.load(text, Loader=_loader())
+    except yaml.YAMLError as error:
+        raise _no_yaml(path, error) from error
+
+
+def _no_yaml(path, error):
+    mark = getattr(error, "problem_mark", None)
+    where = f"{path}:{mark.line + 1}" if mark else str(path)
+    said = getattr(error, "problem", None) or "the bytes are not UTF-8 text"
+    return Invalid(f"{where}: this is not YAML: {said}.", way_out="Correct that line.")
 
 
 @functools.cache
 def _loader():
     """Return a safe loader of YAML 1.2's types: a time stays text, `on` is a word, a key stands once."""
 
-    class Loader(yaml.SafeLoader):
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         def construct_mapping(self, node, deep=False):
             seen = set()
             for key, _value in node.value:
@@ -61,8 +84,17 @@ def _loader():
 
 
 def read(path, schema):
-    """Return a checked document; raise Invalid for the first thing that is wrong."""
-    document = parse(path)
+    """Return a checked document; raise Invalid for the first thing that is wrong.
+
+    The file is read at every call. Only what follows from the same text is kept, and workers inherit it.
+    """
+    path = pathlib.Path(path)
+    return copy.deepcopy(_checked(path, _text(path), schema))
+
+
+@functools.lru_cache(maxsize=256)
+def _checked(path, text, schema):
+    document = _parsed(path, text)
     check(document, schema, path)
     return document
 
@@ -72,9 +104,11 @@ def check(document, schema, path):
     file = _SCHEMAS / f"{schema}.json"
     if not file.is_file():  # shipped to a gateway, where the controller's check stands
         return
-    import jsonschema
-
-    validator = _validator()(json.loads(file.read_text(encoding="utf-8")))
+    if jsonschema is None:
+        raise Invalid(
+            "the Python library jsonschema is missing, so no file can be checked.", way_out="pip install jsonschema"
+        )
+    validator = _validator()(_schema(file))
     errors = sorted(validator.iter_errors(document), key=lambda e: (list(map(str, e.path)), e.message))
     if errors:
         error = jsonschema.exceptions.best_match(errors)
@@ -87,10 +121,13 @@ def check(document, schema, path):
 
 
 @functools.cache
+def _schema(file):
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+@functools.cache
 def _validator():
     """Return a validator whose `pattern` does not let a line break at the end through, as `$` does in Python."""
-    import jsonschema
-
     base = jsonschema.Draft202012Validator
 
     def pattern(validator, wanted, instance, schema):

@@ -272,6 +272,11 @@ class Http:
         return self._broken(Unreachable, name, said, call.sent)
 
 
+def preload():
+    """Import the library now, so that forked workers inherit it."""
+    _library()
+
+
 def probe(endpoint, timeout_s=3.0):
     """Return {reachable, rtt_ms} of a plain TCP connect to an endpoint. Never raises.
 
@@ -416,7 +421,7 @@ class _Cuttable:
 
 @functools.cache
 def _library():
-    """Return what we use of the library. Imported late: a worker that only waits needs none."""
+    """Return what we use of the library. Imported late, unless `preload` was called."""
     try:
         import requests
         import urllib3

@@ -326,7 +326,7 @@ def file_sha256(path):
 
 @functools.cache
 def library():
-    """Return the ssh. Imported late: it costs 0.2 to 0.3 s, and most processes move no file."""
+    """Return the library. Imported at first use: it costs 0.2 to 0.3 s."""
     try:
         import asyncssh
     except ImportError:

@@ -9,6 +9,7 @@ neither host variables nor `-e` are looked at.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -18,12 +19,19 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
+from ..module_utils import http
+from ..module_utils import sshlink
 from ..module_utils.errors import BrainError
 from ..module_utils.errors import Invalid
 from ..module_utils.sites import connect
 from ..module_utils.verbs import VERBS
 from . import planned
 from .run_pass import RunPass
+
+with contextlib.suppress(BrainError):
+    # This file is imported in the playbook process, so its workers inherit what would cost each of them 0.2 s.
+    http.preload()
+    sshlink.library()
 
 _IN_WORKER = ("local", "ansible.builtin.local", "suanwang.brain.api")
 _PR_SET_PDEATHSIG = 1

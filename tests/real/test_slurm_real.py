@@ -1,0 +1,258 @@
+"""The main job on two real Slurm clusters, and the traps that the platform file was written for, on the real thing.
+
+The contract suite runs on both as well: see tests/contract/benches.py.
+"""
+
+import hashlib
+import re
+import time
+from pathlib import Path
+
+import numpy
+import pytest
+
+from ansible_collections.suanwang.brain.plugins.module_utils import jobfile
+from ansible_collections.suanwang.brain.plugins.module_utils import names
+from ansible_collections.suanwang.brain.plugins.module_utils import sites
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import Refused
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unauthorized
+from ansible_collections.suanwang.brain.plugins.module_utils.resources import JOB_ENDED
+from ansible_collections.suanwang.brain.plugins.module_utils.resources import JobSpec
+from tests.lab import keys
+from tests.playbooks.project import CHECKOUT
+from tests.playbooks.project import Project
+from tests.real import packages
+from tests.real.slurm import RealSlurm
+
+DIGITS = CHECKOUT / "examples" / "digits" / "task.yml"
+
+
+# -- the main job -----------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def finished(slurm, tmp_path_factory):
+    """A digits run that was taken to its end by playbooks alone."""
+    project = Project(slurm, tmp_path_factory.mktemp("finished"))
+    run = project.approved(DIGITS)
+    return project, run, project.apply(run).good()
+
+
+def test_both_clusters_are_perceived(project):
+    seen = project.perceive().good()
+    assert "slurm:npu" in seen.text and "slurm:gpu" in seen.text
+    assert "910b4" in seen.text and "a800" in seen.text and "live" in seen.text
+
+
+def test_the_model_is_trained_by_slurmd_and_comes_home(finished):
+    project, run, _done = finished
+    assert [event["state"] for event in project.events(run, "closed")] == ["succeeded"]
+    (measured,) = project.events(run, "evaluated")
+    model = Path(measured["path"])
+    assert hashlib.sha256(model.read_bytes()).hexdigest() == measured["sha256"]
+    rows = numpy.loadtxt(DIGITS.parent / "digits.csv", delimiter=",")
+    held = rows[numpy.arange(len(rows)) % 5 == 0]
+    with numpy.load(model, allow_pickle=False) as arrays:
+        scores = held[:, :64] / 16 @ arrays["W"] + arrays["b"]
+    assert float((scores.argmax(axis=1) == held[:, 64]).mean()) >= 0.94
+
+
+def test_slurm_itself_knows_exactly_one_job_of_the_run(finished, slurm):
+    project, run, _done = finished
+    name = f"swb-{run}-train.a1"
+    planned = next(c for c in project.plan(run)["components"] if c["id"] == "train")["pools"][0].split("/")[0]
+    found = {site.name: site.copies(name) for site in slurm.sites}
+    assert {site: len(numbers) for site, numbers in found.items()} == {
+        site.name: int(site.name == planned) for site in slurm.sites
+    }
+    (number,) = found[planned]
+    said = slurm.site(planned).tool("sacct", "-n", "-X", "-P", "-j", number, "-o", "State,ExitCode,AllocTRES")
+    assert said.startswith("COMPLETED|0:0|") and re.search(r"gres/[ng]pu=1\b", said)
+
+
+def test_a_second_apply_changes_nothing(finished, slurm):
+    project, run, _done = finished
+    for site in slurm.sites:
+        site.reset_counters()
+    assert set(project.apply(run).good().changed.values()) == {0}
+    assert [site.counters()["writes"] for site in slurm.sites] == [0, 0]
+
+
+def test_nothing_is_left_at_the_sites(finished, slurm):
+    _project, run, _done = finished
+    assert [path for site in slurm.sites for path in (site.home / "brain").glob(f"{run}/**/*")] == []
+
+
+def test_foreign_jobs_change_the_proposal_and_then_forbid_it(project, slurm):
+    """Somebody's sbatch takes every accelerator where we would have gone, and then everywhere."""
+
+    def chosen():
+        components = project.plan(project.planned(DIGITS))["components"]
+        return next(c for c in components if c["id"] == "train")["pools"][0]
+
+    first, taken = chosen(), []
+    try:
+        site = slurm.site(first.split("/")[0])
+        taken.append((site, site.take_all(seconds=10_000)))
+        assert chosen().split("/")[0] not in ("", site.name)
+        (other,) = (one for one in slurm.sites if one is not site)
+        taken.append((other, other.take_all(seconds=10_000)))
+        refused = project.propose(DIGITS)
+        assert refused.code != 0
+        # The deadline is in two hours, and the cards are free in nearly three.
+        assert "constraints.deadline_s: no placement keeps the limits" in refused.flat
+        assert re.search(r"ends in 2 h \d+ min", refused.flat)
+    finally:
+        for site, number in taken:
+            site.scancel(number)
+
+
+# -- traps ------------------------------------------------------------------------------------------
+@pytest.fixture
+def work(slurm):
+    """Return a function: site → (its platform, a function that makes a JobSpec)."""
+    made = []
+
+    def at(name, tenant="demo"):
+        platform = sites.load(str(slurm.config)).platform(name, "slurm", tenant)
+        made.append(platform)
+
+        def spec(script="true", **more):
+            job = names.name(names.new_run(time.time() * 1000), "work", 1)
+            layout = jobfile.Layout(platform.files.root(), names.parse(job).run, "work")
+            platform.files.put(b"", f"{layout.workdir}/code.tar")
+            return JobSpec(**{
+                "name": job, "label": "", "pool": slurm.site(name).hardware["partition"],
+                "script": f"#!/bin/sh\n{script}\n", "workdir": layout.workdir, "log": layout.log,
+                "environment": {"PATH": "/usr/bin:/bin"}, "wall_s": 60, **more,
+            })  # fmt: skip
+
+        return platform, spec
+
+    yield at
+    for platform in made:
+        platform.files.close()
+        platform.connection.http.close()
+
+
+def until(question, seconds=20):
+    end = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return answer
+
+
+def test_the_platform_says_what_it_is(work):
+    platform, _spec = work("hunan")
+    assert platform.ping() == {"version": "22.05.8", "api": "v0.0.38", "history": "v0.0.38"}
+
+
+def test_a_refused_submit_leaves_a_record_that_is_no_job(slurm, work):
+    platform, spec = work("hunan")
+    asked = spec(cpu=slurm.site("hunan").hardware["cpus"] + 1)
+    with pytest.raises(Refused) as caught:
+        platform.submit(asked)
+    assert caught.value.details["number"] == 2014
+    assert len(slurm.site("hunan").copies(asked.name)) == 1
+    assert platform.job(asked.name) is None
+
+
+@pytest.mark.parametrize(("more", "reason"), [
+    ({"wall_s": 10**6}, "PartitionTimeLimit"), ({"nodes": 3}, "PartitionConfig"), ({"cpu": 100_000}, "PartitionConfig"),
+])  # fmt: skip
+def test_a_job_that_can_never_start_is_accepted_with_its_reason(work, more, reason):
+    """More than a node has is refused (2014); more than the whole partition has is accepted, and waits for ever."""
+    platform, spec = work("centre-a")
+    asked = spec(**more)
+    job = platform.submit(asked)
+    assert job.state == "queued" and "cannot start as asked" in job.reason
+    until(lambda: platform.job(asked.name).reason == f"{reason}: cannot start as asked")
+    platform.cancel(job)
+    until(lambda: platform.job(asked.name).state == "cancelled")
+
+
+def test_a_quota_is_a_reason_while_it_waits(slurm, work):
+    platform, spec = work("hunan")
+    asked, site = spec(accelerators=2), slurm.site("hunan")
+    site.tool("sacctmgr", "-i", "modify", "account", "demo", "set", "GrpTRES=gres/npu=1")
+    try:
+        platform.submit(asked)
+        until(lambda: platform.job(asked.name).reason == "quota: AssocGrpGRES")
+        (quota,) = [q for q in platform.quota() if q.resource == "accelerators"]
+        assert (quota.limit, quota.used, quota.tenant) == (1, 0, "demo")
+        platform.cancel(platform.job(asked.name))
+        until(lambda: platform.job(asked.name).state == "cancelled")
+    finally:
+        site.tool("sacctmgr", "-i", "modify", "account", "demo", "set", "GrpTRES=gres/npu=16")
+
+
+def test_a_signal_is_128_and_its_number(work):
+    platform, spec = work("centre-a")
+    asked = spec("kill -9 $$")
+    platform.submit(asked)
+    job = until(lambda: (found := platform.job(asked.name)).state in JOB_ENDED and found)
+    assert (job.state, job.exit_code) == ("failed", 137)
+
+
+def test_a_foreign_account_is_refused(work):
+    platform, spec = work("centre-a")
+    with pytest.raises(Unauthorized) as caught:
+        platform.submit(spec(account="nobodys"))
+    assert "native_account" in caught.value.way_out
+
+
+def test_a_drained_node_is_an_alarm_and_not_free(slurm, work):
+    platform, _spec = work("hunan")
+    site = slurm.site("hunan")
+    site.tool("scontrol", "update", "NodeName=hn-asc01", "State=DRAIN", "Reason=换内存")
+    try:
+        (pool,) = platform.pools()
+        assert (pool.free.nodes, pool.free.accelerators, pool.free.cpu) == (1, 8, 192)
+        (alarm,) = pool.alarms
+        assert alarm.name == "node hn-asc01 is drained: 换内存" and alarm.since
+    finally:
+        site.tool("scontrol", "update", "NodeName=hn-asc01", "State=RESUME")
+    until(lambda: platform.alarms() == [])
+
+
+@pytest.mark.parametrize("act", ["job", "submit", "quota"])
+def test_a_forged_token_is_told_from_a_dead_controller(slurm, work, act):
+    platform, spec = work("hunan")
+    asked = spec()
+    path = slurm.config / "credentials" / "hunan-slurm"
+    good = path.read_bytes()
+    keys.write_private(path, keys.mint_jwt(b"another key", platform.account.user).encode())
+    try:
+        with pytest.raises(Unauthorized) as caught:
+            {"job": lambda: platform.job(asked.name), "submit": lambda: platform.submit(asked),
+             "quota": platform.quota}[act]()  # fmt: skip
+        assert path.read_text().strip() not in f"{caught.value.failure()}"
+    finally:
+        keys.write_private(path, good)
+    assert slurm.site("hunan").copies(asked.name) == []
+
+
+def test_a_job_outlives_its_controller(slurm, work):
+    """slurmctld is stopped while the job runs, and started again: the same job ends well, once."""
+    platform, spec = work("centre-a")
+    asked, site = spec("sleep 4; echo done"), slurm.site("centre-a")
+    made = platform.submit(asked)
+    until(lambda: platform.job(asked.name).state == "running")
+    site.fault("ctld_down")
+    site.heal()
+    job = until(lambda: (found := platform.job(asked.name)) and found.state in JOB_ENDED and found, 40)
+    assert job.id == made.id and job.ended_well
+    assert site.copies(asked.name) == [made.id]
+
+
+# -- without accounting -----------------------------------------------------------------------------
+def test_without_a_history_pools_are_seen_and_absence_is_never_claimed():
+    with RealSlurm(accounting=False, tree=packages.need_slurm()) as bare:
+        platform = sites.load(str(bare.config)).platform("hunan", "slurm", "demo")
+        try:
+            (pool,) = platform.pools()
+            assert pool.free.accelerators == 16 and pool.seen.state == "partial"
+            with pytest.raises(BrainError):
+                platform.job(names.name(names.new_run(time.time() * 1000), "work", 1))
+        finally:
+            platform.connection.http.close()
