@@ -21,13 +21,17 @@ class ActionModule(BrainAction):
     def act(self, task_vars):
         run_pass = RunPass.current()
         plan, ends = run_pass.plan, {}
+        part = run_pass.facts["components"]
         for item in plan["components"]:
+            if part is not None and item["id"] not in part:
+                continue
             ends[item["id"]] = run_pass.told("end", item["id"]) or {
                 "state": "unfinished",
                 "message": "it did not run in this pass",
             }
         bad = {name: end for name, end in ends.items() if end["state"] != "succeeded"}
-        state = "succeeded" if not bad else "failed"
+        good = "succeeded" if part is None else "partial"
+        state = good if not bad else "failed"
         if run_pass.facts["purpose"] == "release":
             state = "released" if not bad else "failed"
         if not run_pass.check:
@@ -38,6 +42,13 @@ class ActionModule(BrainAction):
                 f"run {run_pass.run} did not end well: {_sentences(bad)}",
                 way_out=f"Again: ansible-playbook playbooks/apply.yml -e plan={run_pass.run}."
                 f" Give everything back: ansible-playbook playbooks/release.yml -e plan={run_pass.run}.",
+            )
+        if part is not None and not run_pass.check:
+            left = [item["id"] for item in plan["components"] if item["id"] not in part]
+            self._display.display(
+                f"This was a part of run {run_pass.run}; still to do: {', '.join(left)}."
+                f" The rest: ansible-playbook playbooks/apply.yml -e plan={run_pass.run}.",
+                color="yellow",
             )
         home = _brought_home(run_pass)
         for model in home["models"]:

@@ -17,6 +17,8 @@ from ..plugin_utils import claim
 from ..plugin_utils import clock
 from ..plugin_utils import statement
 from ..plugin_utils.api import BrainAction
+from ..plugin_utils.history import History
+from ..plugin_utils.history import part_of
 from ..plugin_utils.run_pass import RunPass
 from ..plugin_utils.store import Store
 
@@ -24,6 +26,7 @@ _SPEC = {
     "plan": {"type": "str", "required": True},
     "config": {"type": "path"},
     "purpose": {"type": "str", "choices": ["apply", "release"], "default": "apply"},
+    "only": {"type": "list", "elements": "str"},
 }
 
 
@@ -40,9 +43,10 @@ class ActionModule(BrainAction):
         _check_sites(plan, config)
         _check_forks(plan)
         note = self._check_approval(store, folder, plan, digest, config, now, check)
-        started, closed = _history(store, plan["run"])
-        finished = closed == "succeeded" and params["purpose"] == "apply"
-        if note["expired"] and not started and not check and params["purpose"] == "apply":
+        past = History(store.journal(plan["run"]))
+        finished = past.closed == "succeeded" and params["purpose"] == "apply"
+        taking_part = None if finished else part_of(plan, params["only"], past.done)
+        if note["expired"] and not past.started and not check and params["purpose"] == "apply":
             raise Refused(
                 f"the approval of plan {digest[:8]} has expired, or its start window has passed.",
                 way_out="Approve it again, or propose again.",
@@ -60,8 +64,10 @@ class ActionModule(BrainAction):
                 may_start=not note["expired"],
                 purpose=params["purpose"],
                 pid=pid,
+                components=taking_part,
+                done=past.all_done and params["purpose"] == "apply",
             )
-            run_pass.note(None, "loaded", digest=digest, purpose=params["purpose"])
+            run_pass.note(None, "loaded", digest=digest, purpose=params["purpose"], only=taking_part)
         if finished:
             self._display.display(f"Run {plan['run']} has succeeded before; nothing is left to do.", color="green")
         for line in note["lines"]:
@@ -73,7 +79,11 @@ class ActionModule(BrainAction):
             "journal": str(store.journal_path(plan["run"])),
             "finished": finished,
             "approvers": note["approvers"],
-            "components": [] if finished else [_shown(item) for item in plan["components"]],
+            "components": [
+                _shown(item)
+                for item in plan["components"]
+                if not finished and (taking_part is None or item["id"] in taking_part)
+            ],
         }
 
     def _check_approval(self, store, folder, plan, digest, config, now, check):
@@ -123,18 +133,6 @@ def _check_forks(plan):
             f"this plan needs {plan['min_forks']} forks, {forks} are set; a waiting component holds one.",
             way_out=f"Add --forks {plan['min_forks']}, or set forks in ansible.cfg.",
         )
-
-
-def _history(store, run):
-    """Return (whether anything was ever started, the state of the last close or None)."""
-    started, closed = False, None
-    for event in store.journal(run):
-        started = started or event["event"] in ("intent", "submitted", "placed")
-        if event["event"] == "closed":
-            closed = event["state"]
-        elif event["event"] == "loaded" and event.get("purpose") == "release":
-            closed = None
-    return started, closed
 
 
 def _shown(item):

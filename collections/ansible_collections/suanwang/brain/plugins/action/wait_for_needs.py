@@ -30,7 +30,7 @@ class ActionModule(BrainAction):
     def act(self, task_vars):
         run_pass = RunPass.current()
         component = run_pass.component_of_host(str(task_vars["inventory_hostname"]))
-        if component is None:
+        if component is None or run_pass.facts["done"]:
             return {"changed": False, "kind": "", "unmet": []}
         unmet = list(component["needs"])
         if self._task.check_mode or run_pass.check:

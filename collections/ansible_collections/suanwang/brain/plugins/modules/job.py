@@ -119,6 +119,10 @@ options:
     description: Whether a job that is not there may be submitted.
     type: bool
     default: true
+  expected:
+    description: Whether the job is known to be there. If it is not shown then, the task fails and submits nothing.
+    type: bool
+    default: false
   planned:
     description:
       - Read every parameter from the verified plan that M(suanwang.brain.plan_load) opened, for the component that

@@ -10,8 +10,8 @@ short_description: Judge a run and close its journal
 author: SuanWang Brain contributors (@suanwang-brain)
 version_added: 0.1.0
 description:
-  - Succeeds only where every component of the plan ended well in this pass, and fails with a sentence for each culprit
-    and the commands to go on.
+  - Succeeds only where every component of this pass ended well, and fails with a sentence for each culprit and the
+    commands to go on. A pass over a part of the plan is closed as C(partial).
 options: {}
 notes:
   - Runs on the controller only; it cannot be delegated.
@@ -41,7 +41,7 @@ brain_digest:
   type: str
   sample: 3a7bd3e2360a3d29eea436fcfb7e44c735d117c42d1c1835420b6b9942dd4f1b
 brain_state:
-  description: C(succeeded), C(released) or, in check mode, C(checked).
+  description: C(succeeded), C(partial), C(released) or, in check mode, C(checked).
   returned: success
   type: str
   sample: succeeded

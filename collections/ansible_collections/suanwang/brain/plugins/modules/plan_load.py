@@ -25,6 +25,13 @@ options:
     type: str
     choices: [apply, release]
     default: apply
+  only:
+    description:
+      - The ids of the components that take part, all by default.
+      - What they need and has ended well in an earlier pass is looked at again; a need that is neither listed nor done
+        is refused. The run is closed as C(partial) until everything is done.
+    type: list
+    elements: str
   config:
     description:
       - The folder that holds C(sites/*.yml), C(policy.yml), C(tenants.yml) and C(allowed_signers).

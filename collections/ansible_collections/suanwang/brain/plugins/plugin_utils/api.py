@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import signal
 import time
@@ -41,7 +42,9 @@ PROGRESS_S = 1.0
 
 def die_with_parent():
     """Ask the kernel to end this worker when the playbook dies: an orphan must not go on writing."""
-    parent = os.getppid()
+    # What the fork knows, not what the kernel says now: the playbook may be dead already.
+    known = multiprocessing.parent_process()
+    parent = known.pid if known else os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -117,6 +117,7 @@ class Board:
             self._show()
 
     def _read(self):
+        """Take what is new. A line may be cut where a process was killed while it wrote."""
         try:
             with open(self._journal, "rb") as stream:
                 stream.seek(self._position)
@@ -126,7 +127,10 @@ class Board:
         whole = data[: data.rfind(b"\n") + 1]
         self._position += len(whole)
         for text in whole.splitlines():
-            event = json.loads(text)
+            try:
+                event = json.loads(text)
+            except ValueError:
+                continue  # somebody died in the middle of it
             if event["event"] == "loaded":
                 self.lines = {name: Line(name) for name in self.lines}
             elif event.get("component") in self.lines:

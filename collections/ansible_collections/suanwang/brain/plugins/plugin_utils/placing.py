@@ -6,10 +6,16 @@
 from __future__ import annotations
 
 from ..module_utils.errors import BrainError
+from ..module_utils.errors import Unreachable
 from ..module_utils.hostvars import state_at
-from ..module_utils.verbs.job import look_at_all
+from ..module_utils.verbs.look import look_at_all
+from ..module_utils.verbs.patience import looked_for
+from ..module_utils.verbs.patience import SETTLE_S
 from . import clock
 from .perception import read_endpoint
+
+#: How long the preflight waits for a pool that cannot say whether a component is there.
+PREFLIGHT_S = 60
 
 
 def place(run_pass, component):
@@ -17,27 +23,67 @@ def place(run_pass, component):
 
     submits: whether a job will be submitted, so that its data are needed.
 
+    After everything ended well the journal is enough: what is left to do is to give back.
     The component's name is looked up at every allowed pool first. A pool that cannot answer leaves the component
     undecided: then nothing is submitted anywhere else, because the job may be there.
     """
+    if run_pass.facts["done"]:
+        return _as_noted(run_pass, component)
     looks = {
         "run": run_pass.run,
         "component": component["id"],
         "attempts": 1 + component.get("retry", 0),
     }
-    undecided = []
+    noted = _noted(run_pass, component["id"])
+    found = looked_for(
+        lambda: _look_everywhere(run_pass, component, looks, noted),
+        lambda result: not result["again"],
+        0 if run_pass.check else PREFLIGHT_S,
+    )
+    if found["seen"]:
+        return _found(run_pass, component, *found["seen"])
+    if found["undecided"]:
+        said = " ".join(found["undecided"])
+        return _error(component, f"{component['id']} is undecided: it may run already. {said}")
+    return _chosen(run_pass, component)
+
+
+def _look_everywhere(run_pass, component, looks, noted):
+    """Return {seen: (site, endpoint, Look) or None, undecided: sentences, again: a second look may tell more}."""
+    undecided, again = [], False
     for site, endpoint in dict.fromkeys(tuple(p.split("/", 2)[:2]) for p in component["pools"]):
         try:
             seen = look_at_all(_platform(run_pass, site, endpoint), looks)
         except BrainError as error:
             undecided.append(str(error.at(site)))
+            again = again or isinstance(error, Unreachable)
+            run_pass.note(component["id"], "unreachable", message=str(error))
             continue
-        if seen.there:
-            return _found(run_pass, component, site, endpoint, seen)
-    if undecided:
-        said = " ".join(undecided)
-        return _error(component, f"{component['id']} is undecided: it may run already. {said}")
-    return _chosen(run_pass, component)
+        if seen.there and seen.attempt >= noted.get("attempt", 1):
+            return {"seen": (site, endpoint, seen), "undecided": [], "again": False}
+    if noted.get("native_id"):
+        undecided.append(
+            f"The journal says that it was submitted as {noted['native_id']}, and no allowed pool shows it."
+            " Run the same again; if it stays so, ask the site about that job, then release.yml and a new plan."
+        )
+        again = True  # a list may have been cut short
+    elif noted and clock.seconds_between(noted["at"], clock.now()) <= SETTLE_S:
+        again = True  # its submit may still be on the way: only a look after that counts
+    return {"seen": None, "undecided": undecided, "again": again}
+
+
+def _as_noted(run_pass, component):
+    placed = [event for event in run_pass.earlier(component["id"]) if event["event"] == "placed"]
+    return {**_record(placed[-1]["pool"], {}), "found": True, "state": "succeeded", "submits": False}
+
+
+def _noted(run_pass, name):
+    """Return {attempt, at, native_id or None} of the newest submit that the journal knows; {} where none."""
+    noted = {}
+    for event in run_pass.earlier(name):
+        if event["event"] in ("intent", "submitted") and "attempt" in event:
+            noted = {"attempt": event["attempt"], "at": event["at"], "native_id": event.get("native_id")}
+    return noted
 
 
 def _platform(run_pass, site, endpoint):
@@ -51,7 +97,7 @@ def _found(run_pass, component, site, endpoint, seen):
     if seen.ended and seen.state == "succeeded":
         return {**_record(pool, {}), "found": True, "state": seen.state, "submits": False}
     again = seen.ended and seen.attempt <= component.get("retry", 0)
-    facts = _facts(_pools(run_pass, site, endpoint).get(pool))
+    facts = _facts(_pools(run_pass, site, endpoint).get(pool)) if again else {}
     return {**_record(pool, facts), "found": True, "state": seen.state, "submits": again}
 
 

@@ -74,6 +74,7 @@ def job(run_pass, component, state):
             "memory_mib": component.get("memory_mib"),
             "wall_s": component["wall_s"],
             "start": run_pass.facts["may_start"],
+            "expected": placed["found"] and not placed["submits"],
         }
     ]
 
@@ -179,6 +180,8 @@ def _scratch(run_pass, component):
     else:
         return f"a {component['kind']} component leaves nothing at a site"
     if run_pass.facts["purpose"] == "apply":
+        # A pass after this one must not look for what is being removed.
+        run_pass.all_done()
         places = [_place(run_pass, run_pass.placed(component))]
     else:
         places = _places(run_pass, component)

@@ -43,8 +43,12 @@ class RunPass:
 
     # -- opening and finding ---------------------------------------------------------------------------
     @classmethod
-    def open(cls, *, store, plan_dir, digest, config, check, may_start, purpose, pid):
-        """Begin a pass; the pass before it in the same process, if any, is over."""
+    def open(cls, *, store, plan_dir, digest, config, check, may_start, purpose, pid, components=None, done=False):
+        """Begin a pass; the pass before it in the same process, if any, is over.
+
+        components: the ids of those that take part, None for all. done: every component ended well in an earlier
+        pass, and only the giving back is left.
+        """
         facts = {
             "store": str(store.root),
             "plan_dir": str(plan_dir),
@@ -54,6 +58,8 @@ class RunPass:
             "may_start": may_start,
             "purpose": purpose,
             "pid": pid,
+            "components": components,
+            "done": done,
             "id": f"{clock.now()}-{pid}",
         }
         for old in _folder().glob("swb-*.json"):
@@ -97,14 +103,18 @@ class RunPass:
 
     def component_of_host(self, host):
         """Return the component that a host stands for, or None: a stranger in our group is left alone."""
-        return self.component(host.removeprefix(HOST_PREFIX)) if host.startswith(HOST_PREFIX) else None
+        name = host.removeprefix(HOST_PREFIX)
+        taking_part = self.facts["components"]
+        if name == host or (taking_part is not None and name not in taking_part):
+            return None
+        return self.component(name)
 
     # -- what workers tell each other --------------------------------------------------------------------
     def _record(self, kind, name):
         return _folder() / f"swb-{kind}-{name}.json"
 
     def tell(self, kind, name, record):
-        """Leave a record for the other workers of this pass. kind: placed | datum | end."""
+        """Leave a record for the other workers of this pass. kind: placed | datum | end | all."""
         path = self._record(kind, name)
         part = path.with_suffix(f".{os.getpid()}.part")
         part.write_text(json.dumps(record))
@@ -132,10 +142,27 @@ class RunPass:
             raise Conflict(found["error"], details={"placed": found})
         return found
 
+    def all_done(self):
+        """Keep in the journal, before anything is given back, that every component ended well."""
+        if not self.check and self.told("all", "done") is None:
+            self.tell("all", "done", {})
+            self.note(None, "done")
+
     def succeeded(self):
         """Return whether every component of the plan ended well in this pass."""
         ends = [self.told("end", item["id"]) for item in self.plan["components"]]
         return all(end and end["state"] == "succeeded" for end in ends)
+
+    # -- what earlier passes left in the journal -----------------------------------------------------------
+    def earlier(self, name=None):
+        """Return the events, of one component if named, since everything was last given back."""
+        found = []
+        for event in self.store.journal(self.run):
+            if event["event"] == "loaded" and event.get("purpose") == "release":
+                found = []
+            elif name in (None, event.get("component")):
+                found.append(event)
+        return found
 
     # -- the journal -------------------------------------------------------------------------------------
     def note(self, component, event, **fields):

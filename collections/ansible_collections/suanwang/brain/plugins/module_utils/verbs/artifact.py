@@ -10,8 +10,10 @@ import pathlib
 
 from ..errors import Corrupt
 from ..errors import NotFound
-from .job import layout_of
-from .job import look_at_all
+from .look import layout_of
+from .look import look_at_all
+from .patience import of_a_run
+from .patience import patiently
 from .verb import diff
 from .verb import PLANNED
 from .verb import Verb
@@ -53,6 +55,10 @@ def _facts(stated):
 
 
 def _run(platform, params, check, report):
+    return patiently(lambda: _bring(platform, params, check, report), report, patience_s=of_a_run(params, check))
+
+
+def _bring(platform, params, check, report):
     if check and not look_at_all(platform, params).ended:
         line = f"output {params['output']} of {params['component']}"
         return {"changed": True, "artifact": None, "diff": diff(str(params["dest"]), [], [line])}

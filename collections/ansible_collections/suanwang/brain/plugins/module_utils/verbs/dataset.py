@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 from ..errors import Invalid
+from ..errors import Refused
 from ..resources import to_plain
+from .patience import of_a_run
+from .patience import patiently
 from .verb import diff
 from .verb import PLANNED
 from .verb import Verb
@@ -34,14 +37,32 @@ def absolute(platform, path):
     return f"{platform.files.root()}/{path}"
 
 
+def put(platform, source, path, **options):
+    """Put a file as the site's files do. Servers have one word for a full disk and all else: then ours is added."""
+    try:
+        return platform.files.put(source, path, **options)
+    except Refused as error:
+        error.way_out = (
+            error.way_out or "Look at space, quota and rights of the storage there, then run the same again."
+        )
+        raise
+
+
 def _run(platform, params, check, report):
+    if params["state"] == "absent":
+        where = f"{platform.site.id}: {absolute(platform, params['path'])}"
+        return _remove(platform, params["path"], where, check, report)
+    report("intent", message=f"put {params['path']} to {platform.site.id}")
+    # What arrived stays there as a part, so trying again goes on from it.
+    return patiently(lambda: _put(platform, params, check, report), report, patience_s=of_a_run(params, check))
+
+
+def _put(platform, params, check, report):
     path = absolute(platform, params["path"])
     where = f"{platform.site.id}: {path}"
-    if params["state"] == "absent":
-        return _remove(platform, params["path"], where, check, report)
     wanted = f"sha256 {params['sha256']}"
-    report("intent", message=f"put {where}")
-    changed = platform.files.put(
+    changed = put(
+        platform,
         params["source"],
         path,
         sha256=params["sha256"],

@@ -8,9 +8,7 @@ A result file beats the platform's word. An end that nobody can vouch for is nev
 
 from __future__ import annotations
 
-import functools
 import time
-from dataclasses import dataclass
 from dataclasses import replace
 
 from ..errors import BrainError
@@ -21,21 +19,26 @@ from ..errors import JobFailed
 from ..errors import Refused
 from ..errors import Unreachable
 from ..jobfile import JobInput
-from ..jobfile import Layout
 from ..jobfile import progress
-from ..jobfile import read_result
 from ..jobfile import script
 from ..names import name as name_of
-from ..resources import Job
-from ..resources import JOB_ENDED
 from ..resources import JobSpec
 from ..resources import to_plain
+from .dataset import put
+from .look import layout_of
+from .look import Look
+from .look import look
+from .look import look_at_all
+from .patience import GONE_S
+from .patience import looked_for
+from .patience import of_a_run
+from .patience import PATIENCE_S
+from .patience import patiently
+from .patience import SETTLE_S
 from .verb import diff
 from .verb import PLANNED
 from .verb import Verb
 
-#: How long an unreachable platform is waited for while a job of ours runs there.
-PATIENCE_S = 300
 LOG_LINES = 20
 
 _FILE = {
@@ -85,69 +88,26 @@ _OPTIONS = {
     "wait": {"type": "bool", "default": True},
     "poll_s": {"type": "float", "default": 2.0},
     "start": {"type": "bool", "default": True},
+    "expected": {"type": "bool", "default": False},
     **PLANNED,
 }
 
 
-@dataclass(frozen=True)
-class Look:
-    """What is there under one of our names: the platform's job, and the result file's content."""
-
-    attempt: int
-    job: Job | None
-    result: dict | None
-
-    @property
-    def there(self):
-        return self.job is not None or self.result is not None
-
-    @property
-    def state(self):
-        if self.result is not None:
-            return "succeeded" if self.result["exit_code"] == 0 else "failed"
-        if self.job is None:
-            return "unknown"
-        # The platform calls it well but our own last write is missing: nobody can vouch for the outputs.
-        return "failed" if self.job.state == "succeeded" else self.job.state
-
-    @property
-    def ended(self):
-        return self.result is not None or (self.job is not None and self.job.state in JOB_ENDED)
-
-
-def layout_of(platform, params, attempt):
-    return Layout(platform.files.root(), params["run"], params["component"], attempt)
-
-
-def look(platform, params, attempt):
-    """Return the Look at one attempt. Raises where the platform cannot say: that is not "absent"."""
-    name = name_of(params["run"], params["component"], attempt, platform.NAME_RULE.dot)
-    job = platform.job(name)
-    result = None
-    if job is None or job.state in JOB_ENDED:
-        text = platform.files.read_text(layout_of(platform, params, attempt).result)
-        result = read_result(text, params["run"], params["component"]) if text else None
-    return Look(attempt, job, result)
-
-
-def look_at_all(platform, params):
-    """Return the Look at the newest attempt that is there, or the first where none is."""
-    found = Look(1, None, None)
-    for attempt in range(1, params["attempts"] + 1):
-        seen = look(platform, params, attempt)
-        if not seen.there:
-            break
-        found = seen
-    return found
-
-
 def _present(platform, params, check, report):
     platform.NAME_RULE.check(name_of(params["run"], params["component"], params["attempts"]))
-    seen = look_at_all(platform, params)
+    seen = patiently(lambda: look_at_all(platform, params), report, patience_s=of_a_run(params, check))
+    if seen.there and not seen.credible and not check:
+        seen = _look_again(platform, params, seen.attempt, report)
     if seen.there and seen.ended and seen.state != "succeeded" and seen.attempt < params["attempts"]:
         seen = Look(seen.attempt + 1, None, None)
     _check_label(platform, params, seen.job)
     changed = not seen.there
+    if changed and params["expected"]:
+        raise Conflict(
+            f"{params['component']} was there at the preflight, and is not shown now; nothing is submitted.",
+            site=platform.site.id,
+            way_out="Run the same again; if it stays so, ask the site about its jobs.",
+        )
     header = f"{platform.site.id}: {params['pool']}"
     if changed and check:
         return {
@@ -164,6 +124,8 @@ def _present(platform, params, check, report):
                 way_out="Approve the plan again.",
             )
         seen = replace(seen, job=_submit(platform, params, seen.attempt, report))
+        if seen.ended:  # found after a lost answer, so late that its result file has to be read
+            seen = _look_again(platform, params, seen.attempt, report)
     elif not check:
         report("found", native_id=seen.job.id if seen.job else None, state=seen.state)
     if params["wait"] and not check:
@@ -212,7 +174,11 @@ def _submit(platform, params, attempt, report):
     code = params["code"]
     if not code or not params["command"]:
         raise Invalid("a job needs `code` and `command`.", request=name)
-    files.put(code["source"], layout.archive, sha256=code["sha256"])
+    patiently(
+        lambda: put(platform, code["source"], layout.archive, sha256=code["sha256"]),
+        report,
+        patience_s=of_a_run(params, False),
+    )
     root = files.root()
     spec = JobSpec(
         name=name,
@@ -242,34 +208,30 @@ def _submit(platform, params, attempt, report):
         wall_s=params["wall_s"],
         account=platform.account.account,
     )
-    report("intent", message=f"submit {name} to {params['pool']}", attempt=attempt)
-    try:
-        job = platform.submit(spec)
-    except Unreachable as error:
-        job = _after_doubt(platform, spec, error, report)
+    job = _submit_once(
+        platform, spec, report, lambda: report("intent", message=f"submit {name} to {spec.pool}", attempt=attempt)
+    )
     report("submitted", native_id=job.id, attempt=attempt, state=job.state)
     return job
 
 
-def _after_doubt(platform, spec, doubt, report):
-    """Return the job after a submit whose answer was lost: the one that is there, else one more try."""
-    report("doubt", message=f"{doubt} Looking for {spec.name} before anything else.")
-    found = _patiently(lambda: platform.job(spec.name), report, doubt)
-    return found or platform.submit(spec)
-
-
-def _patiently(call, report, last=None):
-    """Call until it answers; an unreachable platform is waited for, PATIENCE_S at most."""
+def _submit_once(platform, spec, report, intent):
+    """Submit. Where no answer came, the job is looked for, and only then, if it is not there, submitted again."""
     until, pause = time.monotonic() + PATIENCE_S, 1.0
     while True:
+        intent()
         try:
-            return call()
+            return platform.submit(spec)
         except Unreachable as error:
-            if time.monotonic() + pause > until:
-                raise (last or error) from error
-            report("unreachable", message=str(error))
-            time.sleep(pause)
-            pause = min(pause * 2, 15.0)
+            report("doubt", message=f"{error} Looking for {spec.name} before anything else.")
+            settle = SETTLE_S if error.details.get("doubt", True) else 0
+            found = looked_for(lambda why=error: patiently(lambda: platform.job(spec.name), report, why), bool, settle)
+            if found:
+                return found
+            if time.monotonic() > until:
+                raise
+        time.sleep(pause)
+        pause = min(pause * 2, 15.0)
 
 
 def _wait(platform, params, seen, report):
@@ -278,7 +240,7 @@ def _wait(platform, params, seen, report):
         time.sleep(pause)
         pause = min(pause * 1.5, params["poll_s"])
         before = seen
-        seen = _patiently(functools.partial(look, platform, params, before.attempt), report)
+        seen = _look_again(platform, params, before.attempt, report)
         if not seen.there:
             raise JobFailed(
                 f"the job {before.job.name} ({before.job.id}) is gone, and left no result file.",
@@ -290,6 +252,11 @@ def _wait(platform, params, seen, report):
     if seen.state != "succeeded":
         raise _failure(platform, params, seen)
     return seen
+
+
+def _look_again(platform, params, attempt, report):
+    """Look at a job that was there. A list cut short, or a file that comes late, is not believed at once."""
+    return looked_for(lambda: patiently(lambda: look(platform, params, attempt), report), lambda s: s.credible, GONE_S)
 
 
 def _told(platform, params, seen):
@@ -305,7 +272,10 @@ def _told(platform, params, seen):
 
 def _failure(platform, params, seen):
     layout = layout_of(platform, params, seen.attempt)
-    log = platform.files.tail(layout.log, LOG_LINES)
+    try:
+        log = platform.files.tail(layout.log, LOG_LINES)
+    except BrainError:
+        log = []  # that the job failed is the news, whatever keeps its log from us
     code = seen.result["exit_code"] if seen.result else seen.job.exit_code
     reason = (seen.result or {}).get("reason") or (seen.job.reason if seen.job else None)
     native = seen.job.native_state if seen.job else None
@@ -316,7 +286,7 @@ def _failure(platform, params, seen):
         said = f"exit code {code}" if code is not None else f"state {native or seen.state}"
     text = f"the job {name} ended with {said}"
     text += f" ({reason})" if reason and reason != "None" else ""
-    text += ". Its last lines: " + " | ".join(log[-5:]) if log else ". It wrote no log"
+    text += ". Its last lines: " + " | ".join(log[-5:]) if log else ". There is no log of it"
     return JobFailed(
         f"{text}.",
         site=platform.site.id,
