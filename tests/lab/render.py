@@ -47,13 +47,13 @@ def free_port(address: str, taken: set[int]) -> int:
     """Return a port below 32768 (above it the kernel hands out client ports) that can be bound now."""
     for _ in range(200):
         port = random.randint(10000, 32000)
-        if port not in taken and _bindable(address, port):
+        if port not in taken and bindable(address, port):
             taken.add(port)
             return port
     raise OSError(f"no free port at {address}")
 
 
-def _bindable(address: str, port: int) -> bool:
+def bindable(address: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -81,7 +81,7 @@ def copy_with_free_ports(source: Path, target: Path, remembered: dict) -> dict:
             address = addresses.get(int(match[2]), "127.0.0.1")
             if name not in ports:
                 old = remembered.get(name)
-                if old and old not in taken and _bindable(address, old):
+                if old and old not in taken and bindable(address, old):
                     taken.add(old)
                     ports[name] = old
                 else:
