@@ -30,7 +30,7 @@ def serve(options):
     from webhook.app import create_app
 
     if options.with_parent:
-        server.end_with_parent()
+        server.end_with(options.with_parent)
     sys.argv = sys.argv[:1]  # gunicorn reads it
     server.Server(config.load(), create_app).run()
     return 0
@@ -38,10 +38,10 @@ def serve(options):
 
 def launcher(options):
     from webhook.runs.launcher import Launcher
-    from webhook.serve import end_with_parent
+    from webhook.serve import end_with
 
     if options.with_parent:
-        end_with_parent()
+        end_with(options.with_parent)
     desk = _desk()
     often = [functools.partial(chore, desk) for chore in chores.OFTEN]
     seldom = [functools.partial(chore, desk) for chore in chores.SELDOM]
@@ -85,7 +85,7 @@ def main(argv):
     ):
         made = commands.add_parser(name, help=words)
         made.set_defaults(work=work)
-        made.add_argument("--with-parent", action="store_true", help="end when the parent process ends")
+        made.add_argument("--with-parent", type=int, metavar="PID", help="end when that process, our parent, ends")
     made = commands.add_parser("token", help="make an API token for a principal, and print it")
     made.add_argument("principal")
     made.add_argument("--name", default="made on the shell")

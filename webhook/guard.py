@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
+import socket
 import urllib.parse
 
 from flask import g
@@ -16,6 +18,7 @@ from flask import request
 from flask import Response
 from sqlalchemy.exc import IntegrityError
 
+from ansible_collections.suanwang.brain.plugins.plugin_utils import claim
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 
 from .api.session import cookie_name
@@ -40,7 +43,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _KEY = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
-#: A request that holds a key and never answered: its process died. Another try may go on after so many seconds.
+#: A request of another host that holds a key and never answered. Another try may go on after so many seconds.
 _ABANDONED_S = 120
 
 
@@ -56,7 +59,7 @@ def install(app, desk):
 
 
 def _who(desk):
-    g.caller, g.idempotency = NOBODY, None
+    g.caller, g.idempotency, g.reserved = NOBODY, None, None
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":
         g.caller = sessions.by_token(desk, value.strip())
@@ -110,16 +113,26 @@ def _before(desk):
             if row is not None and row.status is not None:
                 kind = "application/problem+json" if row.status >= 400 else "application/json"
                 return Response(row.body, row.status, content_type=kind, headers={"Idempotent-Replay": "true"})
-            if row is not None and row.at > clock.after(now, -_ABANDONED_S):
+            if row is not None and _being_answered(json.loads(row.body), row.at, now):
                 raise Problem(409, "the same request is being answered now")
-            if row is not None:
-                row.at = now
-            else:
-                session.add(Answer(key=key, principal=who, request=asked, status=None, body=None, at=now))
+            if row is None:
+                row = Answer(key=key, principal=who, request=asked, status=None)
+                row.body = json.dumps({"id": desk.new_id()})
+                session.add(row)
+            held = {**json.loads(row.body), **desk.process()}
+            row.body, row.at = json.dumps(held), now
     except IntegrityError as error:
         raise Problem(409, "the same request is being answered now") from error
-    g.idempotency = (key, who)
+    g.idempotency, g.reserved = (key, who), held["id"]
     return None
+
+
+def _being_answered(held, at, now):
+    """Whether whoever took this key still lives; of another host we know only how long ago it was."""
+    mine = (socket.gethostname(), claim.boot_id())
+    if (held["host"], held["boot_id"]) == mine:
+        return claim.start_ticks(held["pid"]) == held["start_ticks"]
+    return at > clock.after(now, -_ABANDONED_S)
 
 
 def _after(desk, answer):

@@ -45,9 +45,8 @@ class Server(BaseApplication):
         return self._make(self._settings)
 
 
-def end_with_parent():
-    """Ask the kernel for a SIGTERM when whoever started us dies."""
-    parent = os.getppid()
+def end_with(parent):
+    """Ask the kernel for a SIGTERM when the process that started us dies; parent: its id, as it says itself."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
-        sys.exit(1)
+        sys.exit(f"the process {parent} that started this one is gone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,8 +16,7 @@ STOP_S = 15
 class Supervisor:
     """Both processes as children of this one."""
 
-    def __init__(self, arguments=()):
-        self._arguments = list(arguments)
+    def __init__(self):
         self._over = threading.Event()
         self._running = {}
 
@@ -35,7 +35,7 @@ class Supervisor:
                     if time.monotonic() - born[part] < 2:
                         self._over.wait(1)
                 born[part] = time.monotonic()
-                command = [sys.executable, "-m", "webhook", part, "--with-parent", *self._arguments]
+                command = [sys.executable, "-m", "webhook", part, "--with-parent", str(os.getpid())]
                 self._running[part] = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             self._over.wait(0.1)
         self._stop()

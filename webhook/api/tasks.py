@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apiflask import APIBlueprint
+from flask import g
 from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import Field
@@ -47,7 +48,7 @@ def index(asked):
 @blueprint.output(records.TaskFull, status_code=201)
 def make(asked):
     """Hand a task in. Proposals are made at once where the sites have been read."""
-    row = tasks.make(desk(), caller(), asked, records.FILE_NAME)
+    row = tasks.make(desk(), caller(), asked, records.FILE_NAME, run=g.reserved)
     return shaping.full(desk(), caller(), row), 201, {"Location": f"/api/v1/tasks/{row.id}"}
 
 

@@ -6,6 +6,7 @@ import os
 import time
 
 from ansible_collections.suanwang.brain.plugins.module_utils.names import new_run
+from ansible_collections.suanwang.brain.plugins.plugin_utils import claim
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import governance
 from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
@@ -52,6 +53,11 @@ class Desk:
         return new_run(time.time() * 1000)
 
     @staticmethod
+    def process():
+        """Return who this process is: {host, boot_id, pid, start_ticks}."""
+        return claim.identity(os.getpid())
+
+    @staticmethod
     def now():
         return clock.now()
 
@@ -72,8 +78,3 @@ def task_of(session, caller, run, lock=None):
 def owns(caller, row):
     """Return whether a task is the caller's own, or he administers."""
     return caller.principal == row.requester or caller.has("admin")
-
-
-def environment(*names):
-    """Return those variables of our environment that are set."""
-    return {name: os.environ[name] for name in names if name in os.environ}

@@ -25,9 +25,17 @@ from .desk import task_of
 log = logging.getLogger(__name__)
 
 
-def make(desk, caller, asked, name_rule, source="api"):
-    """Take a task in and propose at once where facts are known; return its row. Raises Invalid, Denied."""
-    run = desk.new_id()
+def make(desk, caller, asked, name_rule, source="api", run=None):
+    """Take a task in and propose at once where facts are known; return its row. Raises Invalid, Denied.
+
+    run: the id that an earlier try of the same request had; where that try came far enough, its task is the answer.
+    """
+    run = run or desk.new_id()
+    with desk.database.read() as session:
+        made = session.get(Task, run)
+    if made is not None:
+        return made
+    files.forget(desk, run)
     text = files.lay(desk, run, asked, name_rule)
     try:
         found = desk.planner.ask("read", path=desk.task_file(run))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -44,12 +43,7 @@ class Launcher:
         self.db = db
         self.often, self.seldom = often, seldom
         self.concurrent = concurrent
-        self.holder = {
-            "host": socket.gethostname(),
-            "boot_id": claim._boot_id(),
-            "pid": os.getpid(),
-            "start_ticks": claim.start_ticks(os.getpid()),
-        }
+        self.holder = claim.identity(os.getpid())
         self._started = {}
         self._over = threading.Event()
         self._seldom_at = 0.0
