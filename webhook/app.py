@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apiflask import APIBlueprint
 from apiflask import APIFlask
 from flask import g
 from flask_limiter import Limiter
@@ -24,9 +25,18 @@ from .api import tasks
 from .api import tokens
 from .database import Database
 from .desk.desk import Desk
+from .pages import approvals as approval_pages
+from .pages import audit as audit_pages
+from .pages import frame
+from .pages import home as home_pages
+from .pages import proposals as proposal_pages
+from .pages import runs as run_pages
+from .pages import session as session_pages
+from .pages import tasks as task_pages
 from .problems import Problem
 from .runs.events import Watchers
 
+PAGES = (home_pages, session_pages, task_pages, proposal_pages, approval_pages, run_pages, audit_pages)
 API = (health, session, tokens, catalogue, tasks, proposals, approvals, runs, fleet, audit)
 
 
@@ -53,10 +63,15 @@ def build(settings, desk):
     app.extensions["desk"] = desk
     app.extensions["watchers"] = Watchers(settings.file.limits.watchers)
     app.error_processor(_validation)
-    problems.install(app)
+    frame.install(app)
+    problems.install(app, frame.problem)
     guard.install(app, desk)
     for module in API:
         app.register_blueprint(module.blueprint)
+    pages = APIBlueprint("pages", __name__, enable_openapi=False)
+    for module in PAGES:
+        pages.register_blueprint(module.blueprint)
+    app.register_blueprint(pages)
     _limit(app, settings)
     app.spec_processor(_described)
     return app
@@ -69,7 +84,10 @@ def _limit(app, settings):
         app=app, default_limits=[limits.rate], storage_uri="memory://", headers_enabled=True,
     )  # fmt: skip
     app.extensions["limiter_"] = limiter
-    limiter.limit(limits.rate_login, key_func=get_remote_address)(app.view_functions["session.enter"])
+    for name in ("session.enter", "pages.session.enter"):
+        app.view_functions[name] = limiter.limit(limits.rate_login, key_func=get_remote_address)(
+            app.view_functions[name]
+        )
 
 
 def _validation(error):

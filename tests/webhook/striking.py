@@ -34,7 +34,7 @@ def processes(state):
 class Striker(threading.Thread):
     """Kills one process every so often until it is stopped; a dead supervisor is started again, as an init would."""
 
-    def __init__(self, services, seed, pause_s=(0.3, 1.2)):
+    def __init__(self, services, seed, pause_s=(0.8, 3.0)):
         super().__init__(daemon=True)
         self.services, self.dice, self.pause_s = services, random.Random(seed), pause_s
         self.over, self.kills = threading.Event(), {part: 0 for part in PARTS}
