@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from apiflask import APIFlask
 from flask import g
+from flask import request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
@@ -98,6 +99,8 @@ def _validation(error):
             for field, said in place.items():
                 sentence = said[0] if isinstance(said, list) else str(said)
                 return problems.answer(error.status_code, sentence, field=None if field == "_schema" else field)
+    if not request.path.startswith(problems.FOR_PROGRAMS):
+        return frame.problem(error.status_code, error.message, {})
     return problems.answer(error.status_code, error.message)
 
 

@@ -74,7 +74,7 @@ def graph(nodes, title):
     width = (max(ranks, default=0) + 1) * (BOX[0] + GAP[0]) - GAP[0] + 4
     height = max((len(found) for found in ranks.values()), default=1) * (BOX[1] + GAP[1]) - GAP[1] + 4
     parts = [
-        f'<svg class="graph" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
+        f'<svg class="graph" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="group"'
         f' aria-label="{escape(title)}" xmlns="http://www.w3.org/2000/svg">'
     ]
     for node in nodes:
