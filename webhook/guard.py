@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from ansible_collections.suanwang.brain.plugins.plugin_utils import claim
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 
-from .api.session import cookie_name
+from .login import cookies
 from .login import sessions
 from .models import Answer
 from .problems import Problem
@@ -66,7 +66,7 @@ def _who(desk):
         if g.caller is NOBODY:
             raise Problem(401, "this token is not valid")
     else:
-        g.caller = sessions.by_cookie(desk, request.cookies.get(cookie_name(desk.settings)))
+        g.caller = sessions.by_cookie(desk, request.cookies.get(cookies.name(desk.settings)))
 
 
 def _may():

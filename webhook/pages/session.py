@@ -11,6 +11,7 @@ from ..api import records
 from ..api import session as api
 from ..api.here import caller
 from ..api.here import desk
+from ..login import cookies
 from ..login import sessions
 from ..problems import Problem
 from . import frame
@@ -38,7 +39,7 @@ def enter():
             raise
         return page(wrong=True, principal=principal), 401
     answer = make_response(frame.go(frame.inside(request.form.get("next", "/"))))
-    return api.set_cookie(answer, desk().settings, cookie)
+    return cookies.put(answer, desk().settings, cookie)
 
 
 @blueprint.post("/logout")
