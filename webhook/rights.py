@@ -103,6 +103,9 @@ PAGES = {
     "audit.index": "audit.index",
 }
 ROUTES |= {f"pages.{page}": ROUTES[endpoint] for page, endpoint in PAGES.items()}
+# What an identity provider sends people and logout tokens to.
+ROUTES |= {f"pages.providers.{name}": EVERYONE for name in ("oidc", "oidc_back", "cas", "cas_back")}
+ROUTES |= {f"pages.providers.{name}": SIGNED for name in ("oidc_logout", "cas_logout")}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ from flask import g
 from flask import redirect
 from flask import render_template
 from flask import request
+from pydantic import ValidationError
 
 from .. import pictures
 from .. import problems
@@ -54,3 +55,13 @@ def inside(address):
 def go(address):
     """Answer a deed that was done: show the page where its outcome is seen."""
     return redirect(address, 303)
+
+
+def checked(record, **fields):
+    """Return an API record of a form's fields; raise Problem naming the field that is wrong."""
+    try:
+        return record.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise problems.Problem(422, f"{field}: {first['msg']}", field=field) from error

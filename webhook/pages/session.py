@@ -58,7 +58,7 @@ def account(secret=None):
 
 @blueprint.post("/account/tokens")
 def make_token():
-    asked = records.TokenIn(name=request.form.get("name", ""), days=request.form.get("days", "30"))
+    asked = frame.checked(records.TokenIn, name=request.form.get("name", ""), days=request.form.get("days", "30"))
     _row, secret = sessions.make_token(desk(), caller(), asked.name, [], asked.days)
     return account(secret)
 

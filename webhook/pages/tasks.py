@@ -7,7 +7,6 @@ import re
 from apiflask import APIBlueprint
 from flask import render_template
 from flask import request
-from pydantic import ValidationError
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.catalogue import MODELS
@@ -95,11 +94,9 @@ def make():
                 raise problems.Problem(422, "choose an entry of the catalogue")
             asked["document"] = forms.document(form, entry.document)
         row = tasks.make(
-            desk(), caller(), records.TaskIn.model_validate(asked), records.FILE_NAME, "page", _once(form)
+            desk(), caller(), frame.checked(records.TaskIn, **asked), records.FILE_NAME, "page", _once(form)
         )  # fmt: skip
-    except (BrainError, ValidationError, problems.Problem, tasks.Denied) as error:
-        if isinstance(error, ValidationError):
-            error = problems.Problem(422, error.errors()[0]["msg"])
+    except (BrainError, problems.Problem, tasks.Denied) as error:
         status, detail, more = problems.read(error)
         return new(problems.body(status, detail, **more), form), status
     return frame.go(f"/tasks/{row.id}")
