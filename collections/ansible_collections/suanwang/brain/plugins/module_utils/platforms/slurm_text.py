@@ -27,7 +27,7 @@ ACCELERATORS = ("npu", "gpu", "dcu", "mlu")
 NO_VAL = {number for bits in (16, 32, 64) for number in (2**bits - 2, 2**bits - 1)}
 NODE_WORKS = {"IDLE", "MIXED", "ALLOCATED"}
 NODE_BARRED = {"DRAIN", "DOWN", "NOT_RESPONDING", "FAIL", "MAINT", "RESERVED", "UNKNOWN"}
-NEVER_STARTS = re.compile(r"Per(Job|User|Node)|^(PartitionTimeLimit|PartitionConfig|DependencyNeverSatisfied)$")
+NEVER_STARTS = re.compile(r"Per(Job|User|Node)|^(Partition(Config|NodeLimit|TimeLimit)|DependencyNeverSatisfied)$")
 #: A job that could not be launched shows this number instead of a wait status.
 LAUNCH_FAILED = 4021
 NOT_ENDED = {"PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING"}
