@@ -121,6 +121,22 @@ class Files:
             content = content.partition(b"\n")[2] or content
         return content.decode("utf-8", "replace").splitlines()[-lines:]
 
+    def more(self, path, position, limit_bytes=64 * 1024):
+        """Return (text, new position) of what stands behind a position of a file; ("", position) where nothing does.
+
+        position: bytes; None: the last limit_bytes from the beginning of a line. Only whole lines are returned, but
+        for a line longer than limit_bytes.
+        """
+        path = self._absolute(path)
+        name = self._name("read", path)
+        start = position
+        if start is None:
+            start = max(0, (self._size(path, name) or 0) - limit_bytes)
+        content = self._read(path, name, start, limit_bytes) or b""
+        whole = content[: content.rfind(b"\n") + 1] or (content if len(content) == limit_bytes else b"")
+        shown = whole.partition(b"\n")[2] if position is None and start else whole
+        return shown.decode("utf-8", "replace"), start + len(whole)
+
     # -- writing -----------------------------------------------------------------------------------
     def put(self, source, path, *, sha256=None, rate_kbps=None, report=None, check=False):
         """Bring a local file, or bytes, to a path below the root. Return whether it had to.
