@@ -113,6 +113,25 @@ class Store:
         self.write(self.run_dir(plan["run"]) / "digest", name.encode())
         return name, path
 
+    def adopt(self, folder, plan, plan_digest):
+        """Keep a verified plan and its approvals that came from elsewhere; return the folder in the store.
+
+        Raise Conflict where its run has another plan here: one run has one plan.
+        """
+        kept, pointer = self.plan_dir(plan_digest), self.run_dir(plan["run"]) / "digest"
+        if pointer.exists() and pointer.read_text().strip() != plan_digest:
+            raise Conflict(
+                f"run {plan['run']} has another plan in the store {self.root}.",
+                way_out="Propose again: a new plan is a new run.",
+            )
+        if folder.resolve() != kept.resolve():
+            self.write_once(kept / "plan.json", (folder / "plan.json").read_bytes())
+            for path in sorted([*folder.glob("approvals/*"), *folder.glob("estimate-*.json")]):
+                self.write(kept / path.relative_to(folder), path.read_bytes())
+        if not pointer.exists():
+            self.write(pointer, plan_digest.encode())
+        return kept
+
     def find_plan(self, name):
         """Return the plan's folder for a digest, its first characters, a run id, or a folder."""
         text = str(name)
