@@ -245,6 +245,20 @@ class Store:
         except (FileNotFoundError, ValueError):
             return None
 
+    # -- use over time -------------------------------------------------------------------------------------
+    def usage_path(self):
+        return self.root / "usage.jsonl"
+
+    def last_usage(self, limit_bytes=256 * 1024):
+        """Return pool id → time of its newest row, as far as the end of the file tells."""
+        try:
+            with open(self.usage_path(), "rb") as stream:
+                stream.seek(max(0, stream.seek(0, os.SEEK_END) - limit_bytes))
+                rows = [row for row in map(_event, stream.read().split(b"\n")) if row]
+        except FileNotFoundError:
+            return {}
+        return {row["pool"]: row["at"] for row in rows if "pool" in row and "at" in row}
+
     # -- locks -------------------------------------------------------------------------------------------
     @contextlib.contextmanager
     def lock(self, run):
@@ -254,6 +268,26 @@ class Store:
             stream = open(path, "ab")
         with stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+    @contextlib.contextmanager
+    def only_one(self, name):
+        """Hold a name of the store for as long as this process works; raise Conflict where another one holds it."""
+        path = self.root / f"{name}.lock"
+        with self._writing(path):
+            stream = open(path, "a+")
+        with stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                stream.seek(0)
+                raise Conflict(
+                    f"{name} is at work on {self.root} already: process {stream.read().strip() or 'unknown'}.",
+                    way_out="One is enough for all who use this store; end it first.",
+                ) from None
+            stream.truncate(0)
+            stream.write(f"{os.getpid()} on {os.uname().nodename}")
+            stream.flush()
             yield
 
 
