@@ -5,6 +5,8 @@ A new platform adds its row to BENCHES. The suite knows a bench only by the meth
 """
 
 import contextlib
+import functools
+import platform
 import time
 from abc import ABC
 from abc import abstractmethod
@@ -16,6 +18,9 @@ from ansible_collections.suanwang.brain.plugins.module_utils.resources import Jo
 from tests.lab import keys
 from tests.lab.lab import Lab
 from tests.lab.rest import Rest
+from tests.real import daemons
+from tests.real import packages
+from tests.real.slurm import RealSlurm
 
 
 class Bench(ABC):
@@ -42,7 +47,12 @@ class Bench(ABC):
 
     @abstractmethod
     def fault(self, kind):
-        """Inject: ``lost_answer`` of the next submit, ``dead``, ``live_list_down``, ``history_down``."""
+        """Inject: ``lost_answer`` of the next submit, ``lost_reservation`` of the next one that is made, ``dead``,
+        ``live_list_down``, ``history_down``."""
+
+    def reservations(self):
+        """Return the names of all reservations, as only the server knows."""
+        return []
 
     @abstractmethod
     def heal(self):
@@ -108,8 +118,14 @@ class SlurmBench(Bench):
         return sum(job["name"] == name for job in self.site.jobs())
 
     def fault(self, kind):
-        real = {"live_list_down": "ctld_down", "history_down": "dbd_down"}.get(kind, kind)
-        self.site.fault(real, **({"n": 1} if real == "lost_answer" else {}))
+        real = {"live_list_down": "ctld_down", "history_down": "dbd_down", "lost_reservation": "lost_answer"}.get(
+            kind, kind
+        )
+        path = {"path": "scontrol create"} if kind == "lost_reservation" else {}
+        self.site.fault(real, **({"n": 1, **path} if real == "lost_answer" else {}))
+
+    def reservations(self):
+        return list(self.site.info()["reservations"])
 
     def heal(self):
         self.site.heal()
@@ -121,6 +137,8 @@ class SlurmBench(Bench):
             operator.call("DELETE", f"job/{number}")
         for number in left:
             operator.until(number)
+        for name in self.reservations():
+            self.site.unreserve(name)
         operator.close()
 
     def forget_finished(self):
@@ -144,4 +162,78 @@ class SlurmBench(Bench):
         self.lab.stop()
 
 
+class RealSlurmBench(Bench):
+    """One of the two real clusters, which are started together and stopped with the last of them."""
+
+    shared: "list[RealSlurm]" = []
+    users = 0
+
+    def __init__(self, folder, name):
+        tree = packages.need_slurm()
+        if not self.shared:
+            self.shared.append(RealSlurm(tree=tree).start())
+        RealSlurmBench.users += 1
+        self.name, self.site = name, self.shared[0].site(name)
+        self.config = sites.load(str(self.shared[0].config))
+        row = self.site.hardware
+        nodes = len(row["names"])
+        self.expected = {
+            "pool": row["partition"], "arch": platform.machine(), "native": row["native"],
+            "accelerators": nodes * row["cards"], "cpu": nodes * row["cpus"], "nodes": nodes,
+            "model": self.config.site(name).accelerators[row["native"]],
+        }  # fmt: skip
+
+    def platform(self, tenant="demo"):
+        return self.config.platform(self.name, "slurm", tenant)
+
+    def counters(self):
+        return self.site.counters()
+
+    def reset(self):
+        self.site.reset_counters()
+
+    def copies(self, name):
+        return len(self.site.copies(name))
+
+    def fault(self, kind):
+        real = {"live_list_down": "ctld_down", "history_down": "dbd_down"}.get(kind, kind)
+        if kind == "lost_reservation":
+            self.site.login.lose("scontrol create")
+        else:
+            self.site.fault(real, **({"n": 1} if real == "lost_answer" else {}))
+
+    def reservations(self):
+        listed = self.site.tool("scontrol", "-o", "show", "reservation").splitlines()
+        return [line.split()[0].partition("=")[2] for line in listed if line.startswith("ReservationName=")]
+
+    def heal(self):
+        self.site.heal()
+        for name in self.reservations():
+            self.site.tool("scontrol", "delete", f"ReservationName={name}")
+
+    def forget_finished(self):
+        """Wait for it: MinJobAge is short, and the controller looks every half minute."""
+        ended = ("squeue", "-h", "-t", "CA,CD,F,TO,NF,OOM", "-o", "%i")
+        daemons.wait("squeue", lambda: not self.site.tool(*ended).strip(), seconds=120)
+
+    @contextlib.contextmanager
+    def expired(self):
+        path = self.config.secret_path(f"{self.name}-slurm")
+        good = path.read_bytes()
+        keys.write_private(path, self.site.token(lifespan_s=-60).encode())
+        try:
+            yield
+        finally:
+            keys.write_private(path, good)
+
+    def stop(self):
+        RealSlurmBench.users -= 1
+        if not self.users and self.shared:
+            self.shared.pop().stop()
+
+
 BENCHES = {"slurm": SlurmBench}
+#: platform → further benches by name, with the real software
+REAL = {
+    "slurm": {f"slurm-real-{name}": functools.partial(RealSlurmBench, name=name) for name in ("hunan", "centre-a")},
+}

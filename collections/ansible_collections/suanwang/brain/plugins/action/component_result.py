@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..plugin_utils.api import BrainAction
 from ..plugin_utils.run_pass import RunPass
 
-_SPEC = {"failed": {"type": "dict"}}
+_SPEC = {"failed": {"type": "dict"}, "refuses_all": {"type": "bool", "default": False}}
 
 
 class ActionModule(BrainAction):
@@ -19,6 +19,8 @@ class ActionModule(BrainAction):
         if component is None:
             return {"skipped": True, "skip_reason": "This host is no component of the plan."}
         end = _end(params["failed"])
+        if params["refuses_all"]:
+            run_pass.tell("refused", "all", {"culprit": component["id"]})
         run_pass.tell("end", component["id"], end)
         run_pass.note(component["id"], "end", **end)
         return {"changed": False, **end}

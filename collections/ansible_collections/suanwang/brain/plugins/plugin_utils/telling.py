@@ -91,6 +91,11 @@ _SENTENCES = {
     "waiting": lambda event: f"waits for {', '.join(event['needs'])}.",
     "begin": lambda event: "begins.",
     "intent": lambda event: f"about to {event['message']}.",
+    "reserved": lambda event: f"holds {len(event['nodes'])} node(s) until {clock.local(event['end'])}.",
+    "unheld": lambda event: f"holds no nodes: {event['message']}",
+    "gang": lambda event: (
+        f"The members of gang {event['gang']} started within {event['skew_s']} s, {event['allowed_s']} s are allowed."
+    ),
     "found": lambda event: f"is there already, {event.get('state') or 'state unknown'}.",
     "submitted": _submitted,
     "doubt": lambda event: f"in doubt: {event['message']}",
