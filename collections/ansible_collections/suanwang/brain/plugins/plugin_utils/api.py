@@ -126,7 +126,9 @@ class ApiAction(BrainAction):
             asked = {**params, **place}
             try:
                 check = self._task.check_mode or run_pass.check
-                outs.append(verb.run(connect(asked), asked, check, reporter))
+                link = None if check else planned.link(name, asked)
+                with run_pass.alone_on(link) if link else contextlib.nullcontext():
+                    outs.append(verb.run(connect(asked), asked, check, reporter))
             except BrainError as error:
                 # One place that does not answer must not keep the others from being given back.
                 errors.append(error.at(asked["site"]))

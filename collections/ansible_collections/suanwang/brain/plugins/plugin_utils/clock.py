@@ -24,6 +24,11 @@ def now():
     return text(datetime.now(UTC))
 
 
+def local(value):
+    """Return a time as a person at this machine reads it."""
+    return moment(value).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
 def after(value, seconds):
     """Return the text of a time `seconds` after `value`."""
     return text(moment(value) + timedelta(seconds=seconds))

@@ -215,7 +215,8 @@ def artifact(run_pass, component, state):
             "attempts": 1 + producer.get("retry", 0),
             "output": output,
             "dest": str(dest) if dest else None,
-            "rate_kbps": component.get("shares", {}).get(placed["pool"]),
+            # Shares stand beside the pools of the component that is served, which for a hand-over is the reader.
+            "rate_kbps": component.get("shares", {}).get(run_pass.placed(component)["pool"]),
         }
     ]
 
@@ -260,6 +261,13 @@ def _is_over(run_pass, component, placed):
     if end.get("state") == "succeeded" or end.get("code") in ("job_failed", "gang_failed"):
         return True
     return placed["submits"] and not any("attempt" in event for event in run_pass.earlier(component["id"]))
+
+
+def link(name, asked):
+    """Return the name of the link that a verb's transfer moves on, or None where it has no share of one."""
+    if not asked.get("rate_kbps"):
+        return None
+    return f"controller-{asked['site']}" if name == "dataset" else f"{asked['site']}-controller"
 
 
 PARAMETERS = {"artifact": artifact, "dataset": dataset, "job": job, "reservation": reservation}

@@ -10,6 +10,8 @@ again at every use.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import json
 import os
@@ -126,6 +128,13 @@ class RunPass:
             return json.loads(self._record(kind, name).read_text())
         except FileNotFoundError:
             return None
+
+    @contextlib.contextmanager
+    def alone_on(self, link):
+        """Hold a link of this pass: the plan's copies move one after the other, each at the whole share."""
+        with open(_folder() / f"swb-link-{link}.lock", "ab") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
 
     def placed(self, component):
         """Return {pool, site, endpoint, name, arch, …} of where a component runs.

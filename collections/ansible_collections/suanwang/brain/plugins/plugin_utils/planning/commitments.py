@@ -18,7 +18,7 @@ def commitments(plan, estimate, ended=(), since=None):
     """
     base = epoch(since or estimate["made_at"])
     found = []
-    for entry in estimate["components"]:
+    for entry in estimate.get("components", ()):
         if entry["id"] in ended or entry["end_s"] <= entry["start_s"]:
             continue
         found.append(
