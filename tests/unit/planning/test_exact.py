@@ -14,7 +14,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Refus
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Busy
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Capacity
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Link
-from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.problem import Commitment
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.capacity import Commitment
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.timeline import epoch
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.timeline import stamp
 from tests.unit.planning import judge

@@ -22,7 +22,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.resources import Po
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Price
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Queue
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning import gantt
-from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.problem import Commitment
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.capacity import Commitment
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.propose import pick
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.revise import revise
 from tests.unit.planning import world

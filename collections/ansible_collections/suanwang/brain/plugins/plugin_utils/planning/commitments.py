@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .problem import Commitment
+from .capacity import Commitment
 from .timeline import epoch
 from .timeline import stamp
 
@@ -31,6 +31,8 @@ def commitments(plan, estimate, ended=(), since=None):
                 accelerators=entry.get("accelerators", 0),
                 cpu=entry.get("cpu", 0),
                 memory_mib=entry.get("memory_mib", 0),
+                nodes=entry.get("nodes", 1),
+                tenant=plan["tenant"],
                 hops=tuple(tuple(hop) for hop in entry.get("hops", ())),
             )
         )

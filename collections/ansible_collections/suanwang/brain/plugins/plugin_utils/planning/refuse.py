@@ -77,10 +77,10 @@ def _path(component, field):
     return field if whole else f"{component.field}.{field}"
 
 
-def refuse_limits(task, best):
+def refuse_limits(task, best, delays=()):
     """Raise Refused: every placement breaks a limit, or none was found (best None).
 
-    best: objective → the best Objectives found.
+    best: objective → the best Objectives found. delays: sentences that say what makes a plan late.
     """
     limits, parts, fields = task.constraints, [], []
     if best is None:
@@ -91,6 +91,7 @@ def refuse_limits(task, best):
     finish, cost, cards = best["finish"].finish_s, best["cost"].cost_fen, best["card_s"].card_s
     if limits.deadline is not None or limits.deadline_s is not None:
         parts.append(f"the fastest plan found ends in {human(finish)}")
+        parts += list(dict.fromkeys(delays))[:NAMED]
         fields.append("constraints.deadline" if limits.deadline else "constraints.deadline_s")
     if limits.budget_fen is not None:
         told = "has no known price" if cost is None else f"costs {cost} fen"
