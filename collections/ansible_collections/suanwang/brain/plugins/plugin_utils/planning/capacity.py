@@ -67,8 +67,13 @@ def capacity(pools, commitments, tenant, now):
     base = epoch(now)
     living = [one for one in commitments if one.pool in pools and epoch(one.end, up=True) > base]
     shown = {(one.run, one.component): one for one in living}
-    taken = {("pool", name): _of_pool(pools[name], pools, shown, now) for name in sorted(pools)}
-    keys = _domains(pools, taken)
+    twins = _twins(pools)
+    taken = {("pool", name): _of_pool(pools[name], twins[name], shown, now) for name in sorted(pools)}
+    keys = _domains(pools)
+    for name in sorted(pools):
+        if pools[name].domains:
+            key, machines = _own_domains(pools[name]), _of_pool(pools[name], twins[name], shown, now, gates=False)
+            taken[key] = max(taken.get(key, machines), machines, key=_size)
     for name, found in _quotas(pools, tenant).items():
         keys[name] = (*keys[name], *found)
         for key in found:
@@ -94,16 +99,9 @@ def held(commitments, now):
     return found
 
 
-def _domains(pools, taken):
-    """pool → its own key, and one for each set of shared domains that covers its own; their profiles go to `taken`."""
-    sets = {}
-    for name, pool in pools.items():
-        if pool.domains:
-            sets.setdefault(frozenset(pool.domains), []).append(name)
-    for group, names in sets.items():
-        key = ("domains", tuple(sorted(group)))
-        for name in sorted(names):
-            taken[key] = _wider(taken.get(key), taken[("pool", name)])
+def _domains(pools):
+    """pool → its own key, and one for each set of shared domains that covers its own."""
+    sets = {frozenset(pool.domains) for pool in pools.values() if pool.domains}
     keys = {}
     for name, pool in pools.items():
         mine = frozenset(pool.domains)
@@ -112,58 +110,81 @@ def _domains(pools, taken):
     return keys
 
 
-def _wider(old, new):
-    """Return a copy of the profile with the greater capacity; equal ones report the same machines."""
-
-    def size(profile):
-        return tuple(-1 if value is None else value for value in profile.capacity)
-
-    return new.copy() if old is None or size(new) > size(old) else old
+def _own_domains(pool):
+    return ("domains", tuple(sorted(pool.domains)))
 
 
-def _of_pool(pool, pools, shown, now):
-    """Return the Profile of a pool with its running jobs and maintenance in it, without what is promised."""
+def _size(profile):
+    """Return what orders profiles by capacity; equal ones report the same machines."""
+    return tuple(-1 if value is None else value for value in profile.capacity)
+
+
+def _of_pool(pool, twins, shown, now, gates=True):
+    """Return the Profile of a pool with its running jobs and maintenance in it, without what is promised.
+
+    gates False: of its machines, which other pools may use while this one is shut.
+    """
     size = (score.cards_of(pool), score.cores_of(pool), score.memory_mib_of(pool), GATE, None)
     profile = Profile(size)
     base = epoch(now)
     free = (pool.free.accelerators, pool.free.cpu, _mib(pool.free.memory_gib))
-    ours = _ours(pool, pools, shown)
+    ours, foreign = _ours(twins, shown), _foreign(twins, shown)
+    mine = [sum(one.accelerators for one in ours), sum(one.cpu for one in ours)]
+    mine.append(sum(shown[one.run, one.component].memory_mib for one in ours))
     left = [
-        0 if whole is None or unused is None else max(0, min(whole, whole - unused) - mine)
-        for whole, unused, mine in zip(size[:3], free, ours, strict=True)
+        0 if whole is None or unused is None else max(0, min(whole, whole - unused) - counted)
+        for whole, unused, counted in zip(size[:3], free, mine, strict=True)
     ]
-    # Ends are kept from the latest down: where running jobs sum to more than is taken (our own are
-    # among them, or the facts are stale), what is dropped is what would come free first.
-    for busy in sorted(pool.running_until, key=lambda one: one.until, reverse=True):
+    # Ends are kept from the latest down: where running jobs sum to more than is taken (the facts are stale),
+    # what is dropped is what would come free first.
+    for busy in reversed(foreign):
         cards, cores = min(left[0], busy.accelerators), min(left[1], busy.cpu)
         if cards or cores:
             profile.add(0, epoch(busy.until, up=True) - base, (cards, cores, 0, 0, 0))
             left[0] -= cards
             left[1] -= cores
     if any(left):
-        end = pool.queue.wait_s or pool.max_wall_s or UNKNOWN_END_S
-        profile.add(0, int(end), (*left, 0, 0))
+        wait = None if foreign else pool.queue.wait_s  # where ends are told, it is only the first of them
+        profile.add(0, int(wait or pool.max_wall_s or UNKNOWN_END_S), (*left, 0, 0))
     for window in pool.windows:
         start, end = epoch(window.start) - base, epoch(window.end, up=True) - base
         if window.nodes is None or window.nodes >= (pool.capacity.nodes or 0):
-            profile.add(start, end, (0, 0, 0, GATE, 0))
+            profile.add(start, end, (0, 0, 0, GATE if gates else 0, 0))
         else:
             each = (pool.node.accelerators, pool.node.cpu, _mib(pool.node.memory_gib))
             profile.add(start, end, (*((one or 0) * window.nodes for one in each), 0, 0))
     return profile
 
 
-def _ours(pool, pools, shown):
-    """Return (cards, cores, MiB) of our promised work that the pool's machines show: it is counted as promised."""
-    found = {}
-    mine = frozenset(pool.domains)
-    for other in pools.values():
-        if other.id == pool.id or (mine and frozenset(other.domains) == mine):
-            for one in other.ours:
-                if (one.run, one.component) in shown and one.state in ("running", "starting"):
-                    found[(one.run, one.component)] = one
-    memory = sum(shown[name].memory_mib for name in found)
-    return sum(o.accelerators for o in found.values()), sum(o.cpu for o in found.values()), memory
+def _twins(pools):
+    """pool → the pools of the very same machines, itself among them: of one domain some may share only a part."""
+    groups = {}
+    for pool in pools.values():
+        groups.setdefault((pool.domains or pool.id, pool.capacity, pool.free), []).append(pool)
+    return {pool.id: group for group in groups.values() for pool in group}
+
+
+def _ours(twins, shown):
+    """Return the promised work that the pool's machines show: it is counted as promised, and not as taken."""
+    found = {(one.run, one.component): one for twin in twins for one in twin.ours}
+    return [one for name, one in found.items() if name in shown and one.state in ("running", "starting")]
+
+
+def _foreign(twins, shown):
+    """Return the running jobs without ours, first to end first.
+
+    A job has no name there: of those of the size of one of ours, the first to end is left out.
+    """
+    found = []
+    for twin in twins:
+        left = sorted(twin.running_until, key=lambda one: (one.until, one.accelerators, one.cpu))
+        for one in _ours([twin], shown):
+            size = (one.accelerators, one.cpu, one.nodes)
+            same = next((busy for busy in left if (busy.accelerators, busy.cpu, busy.nodes) == size), None)
+            if same:
+                left.remove(same)
+        found += left
+    return sorted(found, key=lambda one: (one.until, one.accelerators, one.cpu))
 
 
 def _mib(gib):

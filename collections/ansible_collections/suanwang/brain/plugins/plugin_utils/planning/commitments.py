@@ -16,6 +16,8 @@ def commitments(plan, estimate, ended=(), since=None):
     since: RFC 3339, when the run started, or now for a run that has not started, so that an approved plan
     keeps its hold while it waits; None: when the estimate was made.
     """
+    if not estimate:
+        return ()  # nobody reckoned what it takes
     base = epoch(since or estimate["made_at"])
     found = []
     for entry in estimate["components"]:

@@ -17,6 +17,7 @@ from .network import transfer_s
 from .problem import prepare
 from .problem import route_of
 from .refuse import refuse_limits
+from .refuse import refuse_together
 from .refuse import rejected
 from .score import Objectives
 from .score import run_time
@@ -198,7 +199,7 @@ def _within(problem, finish_s):
 
 def _refuse(problem, best):
     if not best:
-        refuse_limits(problem.graph.task, None)
+        refuse_together(problem)
     figures = {name: one.objectives for name, one in best.items() if one}
     spare = solve.solve(problem, "card_s", _some(best))
     figures.setdefault("cost", figures["finish"])
