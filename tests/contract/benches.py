@@ -5,6 +5,8 @@ A new platform adds its row to BENCHES. The suite knows a bench only by the meth
 """
 
 import contextlib
+import functools
+import platform
 import time
 from abc import ABC
 from abc import abstractmethod
@@ -16,6 +18,9 @@ from ansible_collections.suanwang.brain.plugins.module_utils.resources import Jo
 from tests.lab import keys
 from tests.lab.lab import Lab
 from tests.lab.rest import Rest
+from tests.real import daemons
+from tests.real import packages
+from tests.real.slurm import RealSlurm
 
 
 class Bench(ABC):
@@ -144,4 +149,69 @@ class SlurmBench(Bench):
         self.lab.stop()
 
 
+class RealSlurmBench(Bench):
+    """One of the two real clusters, which are started together and stopped with the last of them."""
+
+    shared: "list[RealSlurm]" = []
+    users = 0
+
+    def __init__(self, folder, name):
+        tree = packages.need_slurm()
+        if not self.shared:
+            self.shared.append(RealSlurm(tree=tree).start())
+        RealSlurmBench.users += 1
+        self.name, self.site = name, self.shared[0].site(name)
+        self.config = sites.load(str(self.shared[0].config))
+        row = self.site.hardware
+        nodes = len(row["names"])
+        self.expected = {
+            "pool": row["partition"], "arch": platform.machine(), "native": row["native"],
+            "accelerators": nodes * row["cards"], "cpu": nodes * row["cpus"], "nodes": nodes,
+            "model": self.config.site(name).accelerators[row["native"]],
+        }  # fmt: skip
+
+    def platform(self, tenant="demo"):
+        return self.config.platform(self.name, "slurm", tenant)
+
+    def counters(self):
+        return self.site.counters()
+
+    def reset(self):
+        self.site.reset_counters()
+
+    def copies(self, name):
+        return len(self.site.copies(name))
+
+    def fault(self, kind):
+        real = {"live_list_down": "ctld_down", "history_down": "dbd_down"}.get(kind, kind)
+        self.site.fault(real, **({"n": 1} if real == "lost_answer" else {}))
+
+    def heal(self):
+        self.site.heal()
+
+    def forget_finished(self):
+        """Wait for it: MinJobAge is short, and the controller looks every half minute."""
+        ended = ("squeue", "-h", "-t", "CA,CD,F,TO,NF,OOM", "-o", "%i")
+        daemons.wait("squeue", lambda: not self.site.tool(*ended).strip(), seconds=120)
+
+    @contextlib.contextmanager
+    def expired(self):
+        path = self.config.secret_path(f"{self.name}-slurm")
+        good = path.read_bytes()
+        keys.write_private(path, self.site.token(lifespan_s=-60).encode())
+        try:
+            yield
+        finally:
+            keys.write_private(path, good)
+
+    def stop(self):
+        RealSlurmBench.users -= 1
+        if not self.users and self.shared:
+            self.shared.pop().stop()
+
+
 BENCHES = {"slurm": SlurmBench}
+#: platform → further benches by name, with the real software
+REAL = {
+    "slurm": {f"slurm-real-{name}": functools.partial(RealSlurmBench, name=name) for name in ("hunan", "centre-a")},
+}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One bench a platform of the registry, started once; a platform without one fails every test."""
 
+import os
 import time
 
 import pytest
@@ -8,18 +9,21 @@ import pytest
 from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms.registry import PLATFORMS
 from tests.contract.benches import BENCHES
+from tests.contract.benches import REAL
+from tests.real import packages
 
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory):
     """Return a function: platform name → its bench, started at the first call."""
     started = {}
+    kinds = {**BENCHES, **{name: kind for further in REAL.values() for name, kind in further.items()}}
 
     def bench_of(name):
-        if name not in BENCHES:
+        if name not in kinds:
             pytest.fail(f"platform {name} has no bench: add one to tests/contract/benches.py")
         if name not in started:
-            started[name] = BENCHES[name](tmp_path_factory.mktemp(name))
+            started[name] = kinds[name](tmp_path_factory.mktemp("bench"))
         return started[name]
 
     yield bench_of
@@ -28,10 +32,13 @@ def servers(tmp_path_factory):
 
 
 def pytest_generate_tests(metafunc):
-    """A module that names its PLATFORM is tried on that one, every other on all of the registry."""
+    """A module that names its PLATFORM is tried on that one, every other on all of the registry, and the real ones."""
     if "bench" in metafunc.fixturenames:
         only = getattr(metafunc.module, "PLATFORM", None)
-        metafunc.parametrize("bench", [only] if only else sorted(PLATFORMS), indirect=True)
+        # Where the real ones are missing, tests/real says so, once. In CI they must not be missing.
+        real = REAL if os.environ.get("CI") or not packages.missing() else {}
+        every = [name for platform in sorted(PLATFORMS) for name in (platform, *real.get(platform, ()))]
+        metafunc.parametrize("bench", [only] if only else every, indirect=True)
 
 
 @pytest.fixture

@@ -114,6 +114,31 @@ class Session:
                 offset += len(piece)
         return digest.hexdigest()
 
+    async def execute(self, line, data, limit):
+        """Run a command line with `data` as its input; return (exit status or None, stdout, stderr) as bytes."""
+        async with self.connection.create_process(line, encoding=None) as process:
+
+            async def feed():
+                # A command that does not read its input to the end is not to blame.
+                with contextlib.suppress(OSError):
+                    process.stdin.write(data)
+                    await process.stdin.drain()
+                    process.stdin.write_eof()
+
+            async def take(stream):
+                found = bytearray()
+                while piece := await stream.read(CHUNK):
+                    found += piece
+                    if len(found) > limit:
+                        process.channel.abort()
+                        raise Refused(f"it answers with more than {limit} bytes.", way_out="Ask for less.")
+                return bytes(found)
+
+            _fed, out, err = await asyncio.gather(feed(), take(process.stdout), take(process.stderr))
+            await process.wait_closed()
+        status = process.returncode
+        return 128 - status if status is not None and status < 0 else status, out, err
+
 
 class Meter:
     """How far a transfer is, how fast it may go, and whom to tell."""

@@ -227,4 +227,26 @@ def artifact_path(run_pass, component):
     return folder / datum["path"].rpartition("/")[2]
 
 
-PARAMETERS = {"artifact": artifact, "dataset": dataset, "job": job}
+def reservation(run_pass, component, state):
+    """Return the parameters of `reservation`: the nodes of a component's job for as long as it may run, from now."""
+    if component["kind"] not in WORK:
+        return f"a {component['kind']} component holds no nodes"
+    base = {"state": state, "run": run_pass.run, "component": component["id"]}
+    if state == "absent":
+        return [{**place, **base} for place in _places(run_pass, component)]
+    placed = run_pass.placed(component)
+    if not placed["submits"]:
+        return f"{component['id']} was submitted already"
+    return [
+        {
+            **_place(run_pass, placed),
+            **base,
+            "pool": placed["name"],
+            "nodes": component.get("nodes", 1),
+            "duration_s": component["wall_s"],
+            "start": None,
+        }
+    ]
+
+
+PARAMETERS = {"artifact": artifact, "dataset": dataset, "job": job, "reservation": reservation}

@@ -113,6 +113,23 @@ class Platform:
         """Ask for the end of a Job. One that has ended already is fine."""
         self.refuse("cancel")
 
+    # -- holding: whole nodes of a pool for our user -----------------------------------------------------------
+    def reserve(self, spec):
+        """Make the Reservation of a ReservationSpec, once, and return it.
+
+        Conflict: there is one of that name, ours or not. Refused: not those nodes at that time. Unsupported also
+        where the site file leaves out what this needs. Unreachable: look it up by name before anything else.
+        """
+        self.refuse("reserve")
+
+    def reservation(self, name):
+        """Return the Reservation of that name, or None only if the platform said so without an error."""
+        self.refuse("reservation")
+
+    def release(self, name):
+        """Give a Reservation back. One that is gone is fine; Refused with details.in_use while jobs need it."""
+        self.refuse("release")
+
     # -- files: by the endpoint that the site file names under `data` -----------------------------------------
     @property
     def files(self):
