@@ -7,7 +7,7 @@ from ..module_utils.errors import BrainError
 from ..plugin_utils.api import BrainAction
 from ..plugin_utils.run_pass import RunPass
 
-_SPEC = {"failed": {"type": "dict"}}
+_SPEC = {"failed": {"type": "dict"}, "refuses_all": {"type": "bool", "default": False}}
 
 
 class ActionModule(BrainAction):
@@ -21,6 +21,8 @@ class ActionModule(BrainAction):
             return {"skipped": True, "skip_reason": "This host is no component of the plan."}
         end = _end(params["failed"])
         try:
+            if params["refuses_all"]:
+                run_pass.tell("refused", "all", {"culprit": component["id"]})
             run_pass.tell("end", component["id"], end)
             run_pass.note(component["id"], "end", **end)
         except BrainError as error:

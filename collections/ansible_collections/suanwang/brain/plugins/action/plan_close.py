@@ -54,6 +54,10 @@ class ActionModule(BrainAction):
                 f" The rest: ansible-playbook playbooks/apply.yml -e plan={run_pass.run}.",
                 color="yellow",
             )
+        for event in run_pass.earlier():
+            if event["event"] == "gang" and event["pass"] == run_pass.facts["id"]:
+                names, apart = ", ".join(event["starts"]), f"{event['skew_s']} s ({event['allowed_s']} s are allowed)"
+                self._display.display(f"{names} started together, within {apart}.", color="green")
         home = _brought_home(run_pass)
         for model in home["models"]:
             self._display.display(

@@ -139,7 +139,9 @@ class ApiAction(BrainAction):
         return {"changed": any(out["changed"] for out in outs), "diff": [o["diff"] for o in outs]}
 
     def _hand_on(self, run_pass, component, params, out):
-        """Tell the reader of a datum where it lies and what it must be."""
+        """Tell the reader of a datum where it lies and what it must be; tell a job which nodes are held for it."""
+        if out.get("reservation"):
+            run_pass.tell("held", component["id"], {"name": out["reservation"]["name"]})
         if component["kind"] != "move_data" or params.get("state") == "absent":
             return
         if out.get("dataset"):

@@ -29,5 +29,10 @@ def after(value, seconds):
     return text(moment(value) + timedelta(seconds=seconds))
 
 
+def epoch(value=None):
+    """Return whole seconds since 1970 of a time, or of now."""
+    return int((moment(value) if value else datetime.now(UTC)).timestamp())
+
+
 def seconds_between(start, end):
     return (moment(end) - moment(start)).total_seconds()

@@ -114,7 +114,7 @@ class RunPass:
         return _folder() / f"swb-{kind}-{name}.json"
 
     def tell(self, kind, name, record):
-        """Leave a record for the other workers of this pass. kind: placed | datum | end | all."""
+        """Leave a record for the other workers of this pass. kind: placed held ready started datum end refused all."""
         path = self._record(kind, name)
         part = path.with_suffix(f".{os.getpid()}.part")
         try:

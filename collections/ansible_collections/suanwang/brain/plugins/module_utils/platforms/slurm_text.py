@@ -56,6 +56,7 @@ SAID = {
     "Invalid user id": (Unauthorized, "Reservations take the level Operator there: have the site give it."),
     "denied": (Unauthorized, "Reservations take the level Operator there: have the site give it."),
     "authentication": (Unauthorized, "Have munge looked at on the login node."),
+    "Unexpected message received": (Unreachable, "The controller does not answer; ask the site."),
     "Unable to contact": (Unreachable, "The controller does not answer; ask the site."),
 }
 _GRES = re.compile(r"([a-z]\w*)(?::([A-Za-z][\w.-]*))?(?::(\d+))?(?:\([^)]*\))?(?:,|$)")
