@@ -428,7 +428,7 @@ class Files:
         if isinstance(error, ssh.PermissionDenied):
             return Unauthorized(
                 f"the site does not accept our key for user {self.user}.",
-                way_out="Have the public key put into its authorized_keys.",
+                way_out=f"Have the public key of credential file {self.key_path.name} put into its authorized_keys.",
             )
         if isinstance(error, ssh.ChannelOpenError) and own.connected:
             return Refused(f"the site opens no such channel: {text.lower()}.")

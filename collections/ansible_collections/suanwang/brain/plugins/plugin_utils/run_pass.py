@@ -119,8 +119,14 @@ class RunPass:
         """Leave a record for the other workers of this pass. kind: placed held ready started datum end refused all."""
         path = self._record(kind, name)
         part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(record))
-        part.replace(path)
+        try:
+            part.write_text(json.dumps(record))
+            part.replace(path)
+        except OSError as error:
+            raise Invalid(
+                f"the pass cannot write {path}: {error.strerror}.",
+                way_out="Free space there, or set ANSIBLE_LOCAL_TEMP to another folder.",
+            ) from error
 
     def told(self, kind, name):
         """Return a record of this pass, or None."""

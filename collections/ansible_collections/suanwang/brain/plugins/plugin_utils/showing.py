@@ -25,7 +25,10 @@ def proposals(found):
     refused = found.sentences
     if refused:
         parts.append("Not possible:")
-        parts += [f"  {row['component']} at {row['pool']}: {row['sentence']}" for row in refused]
+        parts += [f"  {row['component']} at {row['pool']} ({row['rule']}): {row['sentence']}" for row in refused]
+    if found.waits:
+        parts.append("Possible, but not at once:")
+        parts += [f"  {row['component']} at {row['pool']} ({row['rule']}): {row['sentence']}" for row in found.waits]
     width = console.width() // min(len(found.proposals), 2 if console.width() < 150 else 3) - 1
     parts.append(Columns([_card(one, width) for one in found.proposals], padding=(0, 1)))
     parts += [f"Note: {note}" for note in found.notes]

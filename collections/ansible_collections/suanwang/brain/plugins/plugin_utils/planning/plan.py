@@ -338,6 +338,7 @@ def _estimated(problem, schedule, place, base):
             accelerators=option.cards,
             cpu=option.cores,
             memory_mib=option.memory_mib,
+            nodes=option.nodes,
             cost_fen=option.cost_fen,
             energy_wh=option.energy_wh,
         )
