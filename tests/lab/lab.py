@@ -76,7 +76,7 @@ class Site(ControlClient):
         if not background:
             command.append("--lifeline")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM_", "LAB_"))}
-        environment["PYTHONPATH"] = str(CHECKOUT)
+        environment |= {"PYTHONPATH": str(CHECKOUT), **self._lab.environment}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=CHECKOUT, env=environment, start_new_session=True, stdout=log, stderr=log,
@@ -180,12 +180,14 @@ def _answers(endpoint: dict) -> bool:
 class Lab:
     """All sites of a config folder. `ports`: "free" (an own copy of it) or "committed" (as they stand there)."""
 
-    def __init__(self, state, ports="free", source=CONFIG, sites=None, background=False, settings=None):
+    def __init__(
+        self, state, ports="free", source=CONFIG, sites=None, background=False, settings=None, environment=None
+    ):
         if ports not in ("free", "committed"):
             raise ValueError(ports)
         self.state, self.source = Path(state).resolve(), Path(source).resolve()
         self.ports, self.wanted, self.background = ports, sites, background
-        self.settings = settings or {}
+        self.settings, self.environment = settings or {}, environment or {}
         self.config = self.state / "config" if ports == "free" else self.source
         self._sites: dict[str, Site] = {}
 

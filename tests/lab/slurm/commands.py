@@ -53,7 +53,7 @@ class Request:
 
 
 def answer(cluster, request: Request) -> dict:
-    """Return {code, out, err} of one command."""
+    """Return {code, out, err} of one command; code None where it wants to read its input first."""
     with cluster.lock:
         try:
             cluster.purge()
@@ -195,6 +195,8 @@ def sbatch(cluster, request) -> str:
                 script = stream.read()
         except OSError:
             raise Told(f"sbatch: error: Unable to open file {left[0]}\n") from None
+    elif request.input is None:
+        raise Told("", None)
     else:
         script = request.input
     if not script.startswith("#!"):
