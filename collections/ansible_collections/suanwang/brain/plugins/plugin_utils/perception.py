@@ -138,7 +138,8 @@ def glimpse(config, store, site, endpoint, max_age_s=0):
     """Return the Glimpse of one endpoint: read now, and kept as snapshot, or from the snapshot. No site raises here."""
     now = clock.now()
     snapshot = store.snapshot(site.id, endpoint.id)
-    if snapshot and clock.seconds_between(snapshot["at"], now) < max_age_s:
+    # One from the future, of another machine's clock, would stay young for ever.
+    if snapshot and 0 <= clock.seconds_between(snapshot["at"], now) < max_age_s:
         return _from_snapshot(site, endpoint, snapshot, "live", None)
     try:
         pools = read_endpoint(config, site, endpoint, now)
