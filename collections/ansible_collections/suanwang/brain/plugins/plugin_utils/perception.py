@@ -102,9 +102,8 @@ class PerceptionPlugin(BaseInventoryPlugin, Constructable):
         for pool in glimpse.pools:
             name = inventory.add_host(hostvars.host_name(pool))
             host = inventory.hosts[name]
-            # Host.set_variable: ten times cheaper at 10,000 pools than the inventory's own call.
-            for key, value in hostvars.to_hostvars(pool, place).items():
-                host.set_variable(key, value)
+            # Not by the inventory's own call, nor the host's: each checks every name anew, and these are ours.
+            host.vars.update(hostvars.to_hostvars(pool, place))
             for group_name in hostvars.groups(pool):
                 inventory.add_child(inventory.add_group(group_name), name)
             self._construct(name, host)
