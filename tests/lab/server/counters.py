@@ -68,6 +68,12 @@ class Counters:
         with self._lock:
             self._counts = {kind: {"read": 0, "write": 0} for kind in KINDS}
             self._calls = collections.Counter()
+            self._moved = {"in": 0, "out": 0}
+
+    def moved(self, way: str, size: int) -> None:
+        """Count bytes of files: ``in`` from a client, ``out`` to one."""
+        with self._lock:
+            self._moved[way] += size
 
     def note(self, kind: str, write: bool, call: str) -> None:
         with self._lock:
@@ -92,4 +98,5 @@ class Counters:
                 "writes": sum(row["write"] for row in counts.values()),
                 **counts,
                 "calls": dict(self._calls),
+                "moved": dict(self._moved),
             }

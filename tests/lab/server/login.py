@@ -43,16 +43,17 @@ def files_of(login):
         def write(self, file_obj, offset, data):
             if login.faults.take("disk_full"):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._moved(len(data))
+            self._moved("in", len(data))
             if data and login.faults.take("corrupt"):
                 data = bytes([data[0] ^ 1]) + data[1:]
             return self._call("write", True, file_obj, offset, data)
 
         def read(self, file_obj, offset, size):
-            self._moved(size)
+            self._moved("out", size)
             return self._call("read", False, file_obj, offset, size)
 
-        def _moved(self, size):
+        def _moved(self, way, size):
+            login.counters.moved(way, size)
             if login.faults.moved(size):
                 self.connection.abort()
                 raise asyncssh.SFTPConnectionLost("cut")

@@ -28,10 +28,12 @@ from .errors import Timeout
 from .errors import Unauthorized
 from .errors import Unreachable
 from .resources import Dataset
+from .sshlink import CHUNK
 from .sshlink import CONNECT_S
 from .sshlink import file_sha256
 from .sshlink import library
 from .sshlink import local_sha256
+from .sshlink import local_sha256s
 from .sshlink import make_folders
 from .sshlink import Meter
 from .sshlink import receive
@@ -46,6 +48,8 @@ CALL_S = 60.0
 TREE_S = 600.0
 #: What a checksum at a site is allowed to take: bytes a second that even a slow disk reads.
 SUM_BYTES_A_S = 20_000_000
+#: Where a part is not a true prefix, it is compared in at most so many blocks: what is good of it is kept.
+BLOCKS = 256
 #: What a command may answer. More is no answer that anybody reads.
 OUTPUT_BYTES = 16 * 1024 * 1024
 
@@ -123,13 +127,29 @@ class Files:
             content = content.partition(b"\n")[2] or content
         return content.decode("utf-8", "replace").splitlines()[-lines:]
 
+    def more(self, path, position, limit_bytes=64 * 1024):
+        """Return (text, new position) of what stands behind a position of a file; ("", position) where nothing does.
+
+        position: bytes; None: the last limit_bytes from the beginning of a line. Only whole lines are returned, but
+        for a line longer than limit_bytes.
+        """
+        path = self._absolute(path)
+        name = self._name("read", path)
+        start = position
+        if start is None:
+            start = max(0, (self._size(path, name) or 0) - limit_bytes)
+        content = self._read(path, name, start, limit_bytes) or b""
+        whole = content[: content.rfind(b"\n") + 1] or (content if len(content) == limit_bytes else b"")
+        shown = whole.partition(b"\n")[2] if position is None and start else whole
+        return shown.decode("utf-8", "replace"), start + len(whole)
+
     # -- writing -----------------------------------------------------------------------------------
     def put(self, source, path, *, sha256=None, rate_kbps=None, report=None, check=False):
         """Bring a local file, or bytes, to a path below the root. Return whether it had to.
 
         sha256: what it must be, here and there; None: what it is here. rate_kbps: kbit/s at most.
         report: called at most twice a second with {bytes, total, percent, rate_kbps, eta_s}. A part
-        that an earlier try left is continued if it is a true prefix. Raises Corrupt where bytes
+        that an earlier try left is continued at its last good block. Raises Corrupt where bytes
         differ; the part is removed then.
         """
         path = self._below_root(path, "put")
@@ -245,16 +265,28 @@ class Files:
         length = self._size(part, name)
         if not length or length > total:
             return 0
-        ours = local_sha256(stream, length)
-        return length if self._sha256(part, length, name) == ours else 0
+        return self._true_length(stream, part, length, name)
 
     def _local_prefix(self, part, path, total, name):
         length = part.stat().st_size if part.is_file() else 0
         if not length or length > total:
             return 0
         with open(part, "rb") as stream:
-            ours = local_sha256(stream, length)
-        return length if self._sha256(path, length, name) == ours else 0
+            return self._true_length(stream, path, length, name)
+
+    def _true_length(self, stream, path, length, name):
+        """Return how many of the first `length` bytes here and there are the same, up to the last good block."""
+        if self._sha256(path, length, name) == local_sha256(stream, length):
+            return length
+        block = CHUNK * max(1, -(-length // (CHUNK * BLOCKS)))
+        timeout_s = CALL_S + length / SUM_BYTES_A_S
+        theirs = self._call(name, lambda s: s.sha256s(path, length, block), timeout_s=timeout_s)
+        good = 0
+        for mine, other in zip(local_sha256s(stream, length, block), theirs, strict=False):
+            if mine != other:
+                break
+            good += 1
+        return min(good * block, length)
 
     def _stat(self, path, name):
         missing = library().SFTPNoSuchFile
@@ -396,7 +428,7 @@ class Files:
         if isinstance(error, ssh.PermissionDenied):
             return Unauthorized(
                 f"the site does not accept our key for user {self.user}.",
-                way_out="Have the public key put into its authorized_keys.",
+                way_out=f"Have the public key of credential file {self.key_path.name} put into its authorized_keys.",
             )
         if isinstance(error, ssh.ChannelOpenError) and own.connected:
             return Refused(f"the site opens no such channel: {text.lower()}.")

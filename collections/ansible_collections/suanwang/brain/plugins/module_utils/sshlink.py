@@ -139,6 +139,28 @@ class Session:
         status = process.returncode
         return 128 - status if status is not None and status < 0 else status, out, err
 
+    async def sha256s(self, path, length, block):
+        """Return the SHA-256 of each block of the first `length` bytes, in one command, else read over SFTP."""
+        digests, count = [], -(-length // block)
+        if self.can_run:
+            piece = f"tail -c +$((i * {block} + 1)) -- {shlex.quote(path)} | head -c {block} | sha256sum"
+            # The last block ends with `length`, whatever the file has behind it.
+            last = f"tail -c +{(count - 1) * block + 1} -- {shlex.quote(path)} | head -c {length - (count - 1) * block}"
+            command = f"i=0; while [ $i -lt {count - 1} ]; do {piece}; i=$((i + 1)); done; {last} | sha256sum"
+            done = await self.connection.run(command, encoding=None)
+            digests = [line[:64].decode("ascii", "replace") for line in done.stdout.splitlines()]
+            if len(digests) == count and all(len(digest) == 64 for digest in digests):
+                return digests
+        digests = []
+        async with self.sftp.open(path, "rb") as stream:
+            for start in range(0, length, block):
+                digest, offset, end = hashlib.sha256(), start, min(start + block, length)
+                while offset < end and (piece := await stream.read(min(CHUNK, end - offset), offset)):
+                    digest.update(piece)
+                    offset += len(piece)
+                digests.append(digest.hexdigest())
+        return digests
+
 
 class Meter:
     """How far a transfer is, how fast it may go, and whom to tell."""
@@ -342,6 +364,17 @@ def local_sha256(stream, length):
         digest.update(piece)
         length -= len(piece)
     return digest.hexdigest()
+
+
+def local_sha256s(stream, length, block):
+    """Yield the SHA-256 of each block of the first `length` bytes of a local file."""
+    for start in range(0, length, block):
+        digest, left = hashlib.sha256(), min(block, length - start)
+        stream.seek(start)
+        while left > 0 and (piece := stream.read(min(CHUNK, left))):
+            digest.update(piece)
+            left -= len(piece)
+        yield digest.hexdigest()
 
 
 def file_sha256(path):

@@ -41,6 +41,9 @@ options:
   start:
     description: From when on, in UTC as V(2026-11-25T03:26:58Z). If it is not set, from now on.
     type: str
+  least_s:
+    description: One that is there and has less than so many seconds left is given back, and reserved anew.
+    type: int
   planned:
     description:
       - Read every parameter from the verified plan that M(suanwang.brain.plan_load) opened, for the component that

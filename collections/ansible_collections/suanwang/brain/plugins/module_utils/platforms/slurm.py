@@ -322,7 +322,7 @@ class Slurm(Platform):
             raise Unauthorized(
                 f"the token of {self.account.user} expired at {utc(expires)}.",
                 site=self.site.id,
-                way_out=_TOKEN.replace("file", f"file {self.account.credential}"),
+                way_out=self._way_out(_TOKEN),
             )
         return {USER_HEADER: self.account.user, TOKEN_HEADER: token}
 
@@ -398,9 +398,13 @@ class Slurm(Platform):
             f"Slurm says {number}, {words}.",
             site=self.site.id,
             request=request,
-            way_out=way_out,
+            way_out=self._way_out(way_out),
             details={"number": number},
         )
+
+    def _way_out(self, told):
+        """Return a way out with the name of the credential file in it."""
+        return told.replace("credential file", f"credential file {self.account.credential}") if told else None
 
     def _unspecified(self, request):
         # -1 is a bad token and a dead controller alike; slurmdbd tells them apart.

@@ -9,11 +9,13 @@ The name is the mark, and a platform keeps it once, so a repeated request makes 
 from __future__ import annotations
 
 from datetime import datetime
+from datetime import UTC
 
 from ..errors import Conflict
 from ..errors import Invalid
 from ..errors import Refused
 from ..errors import Unreachable
+from ..errors import Unsupported
 from ..names import name as name_of
 from ..resources import ReservationSpec
 from ..resources import to_plain
@@ -37,13 +39,23 @@ _OPTIONS = {
     "nodes": {"type": "int", "default": 1},
     "duration_s": {"type": "int", "default": 3600},
     "start": {"type": "str"},
+    "least_s": {"type": "int"},
     **PLANNED,
 }
 
 
 def _present(platform, params, check, report):
     spec = _spec(params)
-    found = _look(platform, spec.name, report, of_a_run(params, check))
+    try:
+        found = _look(platform, spec.name, report, of_a_run(params, check))
+    except Unsupported as error:
+        if not params["planned"]:
+            raise
+        # What cannot be held is started together all the same, and ended if it does not start.
+        report("unheld", message=str(error))
+        return {"changed": False, "reservation": None, "diff": diff(platform.site.id, [], [])}
+    if found is not None and params["least_s"] and _left_s(found) < params["least_s"]:
+        found = _spent(platform, found, check, report)
     changed = found is None
     if changed and not check:
         report("intent", message=f"reserve {spec.nodes} node(s) of {spec.pool} as {spec.name}")
@@ -56,6 +68,19 @@ def _present(platform, params, check, report):
         "reservation": to_plain(found) if found else None,
         "diff": diff(f"{platform.site.id}: {spec.pool}", [], _described(spec) if changed else []),
     }
+
+
+def _left_s(found):
+    return (_time(found.end) - datetime.now(UTC).replace(tzinfo=None)).total_seconds()
+
+
+def _spent(platform, found, check, report):
+    """Give back a reservation that would end before its job does. Return None: there is none any more."""
+    if not check:
+        report("intent", message=f"give the reservation {found.name} back: it ends at {found.end}, too early")
+        if refused := _release(platform, found.name):
+            raise refused
+    return None
 
 
 def _spec(params):
