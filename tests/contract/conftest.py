@@ -58,9 +58,15 @@ def platform(bench):
 
 
 @pytest.fixture
-def name():
+def fresh(platform):
+    """Return a function: component → its name in a fresh run, as the platform allows names."""
+    return lambda component: names.name(names.new_run(time.time() * 1000), component, 1, platform.NAME_RULE.dot)
+
+
+@pytest.fixture
+def name(fresh):
     """Return the name of a component of a fresh run."""
-    return names.name(names.new_run(time.time() * 1000), "work", 1)
+    return fresh("work")
 
 
 @pytest.fixture

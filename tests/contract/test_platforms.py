@@ -153,11 +153,10 @@ def test_cancel_twice(bench, platform, name, until):
     assert platform.job(name).state == "cancelled"
 
 
-def test_cancel_spares_a_stranger_under_a_reused_id(bench, platform, name, until):
+def test_cancel_spares_a_stranger_under_a_reused_id(bench, platform, name, fresh, until):
     platform.submit(bench.spec(platform, name, "sleep 60"))
     job = until(platform, name, "running")
-    other = names.name(names.new_run(time.time() * 1000), "other", 1)
-    platform.cancel(dataclasses.replace(job, name=other))
+    platform.cancel(dataclasses.replace(job, name=fresh("other")))
     assert platform.job(name).state == "running"
     platform.cancel(job)
 

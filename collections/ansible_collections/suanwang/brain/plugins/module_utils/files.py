@@ -78,6 +78,7 @@ class SiteFiles:
     """
 
     CARRIER = ""
+    METER = Meter
 
     def __init__(self, site, endpoint):
         self.site = site
@@ -189,7 +190,7 @@ class SiteFiles:
             local.parent.mkdir(parents=True, exist_ok=True)
             part = local.with_name(local.name + ".part")
             start = self._local_prefix(part, path, there, name)
-            meter = Meter(there, start, rate_kbps, report)
+            meter = self.METER(there, start, rate_kbps, report)
             with open(part, "r+b" if start else "wb") as stream:
                 self._receive(path, stream, meter, name)
                 stream.flush()

@@ -69,9 +69,14 @@ class Platform:
         self.account = connection.account
 
     @classmethod
-    def can(cls, verb):
+    def check_endpoint(cls, folder, endpoint):
+        """Raise Invalid for what this platform cannot take of a site file's endpoint. folder: the config folder."""
+        if endpoint.profile:
+            raise Invalid(f"the platform {cls.NAME} has no profile.", way_out="Take `profile` out.")
+
+    def can(self, verb):
         """Return None where the verb works, else the sentence that says why not."""
-        return cls.CAPABILITIES.get(verb)
+        return self.CAPABILITIES.get(verb)
 
     def refuse(self, verb):
         raise Unsupported(f"{self.NAME} cannot {verb}: {self.can(verb)}", site=self.site.id, request=verb)
