@@ -251,6 +251,7 @@ def test_bytes_go_there_and_come_back(bench, platform, name, tmp_path):
     source.write_bytes(content)
     path = f"{files.root()}/{run}/data/{digest}/数据 a.bin"
     assert files.dataset(path) is None and not files.exists(path)
+    assert files.read_text(path) is None and files.tail(path) == []
     assert files.put(source, path, sha256=digest, check=True) is True
     assert not files.exists(path)
     assert files.put(source, path, sha256=digest) is True

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import hmac
+import json
 import threading
 import time
 
@@ -128,10 +129,21 @@ class Talk:
         except BrainError as error:
             error.request = request
             raise
-        if raw and answer.content:
+        if raw and answer.content and not self._is_error(answer):
             return answer
+        if raw and answer.content:
+            answer = dataclasses.replace(answer, text=answer.content.decode("utf-8", "replace"), body=_json(answer))
         data = self._judged(answer, request, entry.get("fine", ()), read)
         return answer if raw else data
+
+    def _is_error(self, answer):
+        """Tell a file from HTTP 200 with an error inside: JSON by its type, with a code that is not of success."""
+        envelope = self.profile["envelope"]
+        body = _json(answer) if "json" in answer.headers.get("content-type", "") else None
+        if not isinstance(body, dict) or not {"ok", "message"} <= set(envelope):
+            return False
+        code, words = (compiled(envelope[part]).search(body) for part in ("code", "message"))
+        return None not in (code, words) and _text(code) not in map(_text, envelope["ok"])
 
     def _judged(self, answer, request, fine, read):
         """Return the data of an answer, or raise what it says."""
@@ -316,6 +328,13 @@ class Talk:
         entry = self.profile["paths"][noun]
         request = f"{entry['method']} {entry['path']}"
         return Unreachable(f"{said}.", site=self.connection.site.id, request=request, way_out="Ask the site.")
+
+
+def _json(answer):
+    try:
+        return json.loads(answer.content)
+    except ValueError:
+        return None
 
 
 def _text(code):
