@@ -32,13 +32,14 @@ def servers(tmp_path_factory):
 
 
 def pytest_generate_tests(metafunc):
-    """A module that names its PLATFORM is tried on that one, every other on all of the registry, and the real ones."""
+    """A module that names its PLATFORM is tried on that one or those, every other on the registry and the real ones."""
     if "bench" in metafunc.fixturenames:
-        only = getattr(metafunc.module, "PLATFORM", None)
+        only = getattr(metafunc.module, "PLATFORM", ())
+        only = (only,) if isinstance(only, str) else only
         # Where the real ones are missing, tests/real says so, once. In CI they must not be missing.
         real = REAL if os.environ.get("CI") or not packages.missing() else {}
         every = [name for platform in sorted(PLATFORMS) for name in (platform, *real.get(platform, ()))]
-        metafunc.parametrize("bench", [only] if only else every, indirect=True)
+        metafunc.parametrize("bench", only or every, indirect=True)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ class PieceMeter(Meter):
     _next = 0.0
 
     def piece(self, largest):
-        return int(max(65536, min(largest, self.bytes_a_s))) if self.bytes_a_s else largest
+        return int(max(65536, min(largest, self.bytes_a_s / 4))) if self.bytes_a_s else largest
 
     def moved(self, count):
         super().moved(count)

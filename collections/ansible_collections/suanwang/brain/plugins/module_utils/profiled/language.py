@@ -42,7 +42,7 @@ CALLS = {
     "cancel": ["id"],
     "operation": ["operation"],
     "submit": _SPEC,
-    **dict.fromkeys("stat list mkdir remove remove_empty".split(), ["path"]),
+    **dict.fromkeys("stat mkdir remove remove_empty".split(), ["path"]),
     **dict.fromkeys("upload parts merge".split(), _UPLOAD),
     "download": ["path", "first", "last", "length"],
 }
