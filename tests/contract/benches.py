@@ -51,7 +51,12 @@ class Bench(ABC):
 
     @abstractmethod
     def fault(self, kind):
-        """Inject: ``lost_answer`` of the next submit, ``dead``, ``live_list_down``, ``history_down``."""
+        """Inject: ``lost_answer`` of the next submit, ``lost_reservation`` of the next one that is made, ``dead``,
+        ``live_list_down``, ``history_down``."""
+
+    def reservations(self):
+        """Return the names of all reservations, as only the server knows."""
+        return []
 
     @abstractmethod
     def heal(self):
@@ -97,7 +102,8 @@ class SlurmBench(Bench):
     }  # fmt: skip
 
     def __init__(self, folder):
-        self.lab = Lab(folder, sites=["hunan"]).start()
+        # Where the customer's clocks stand, so that no time is right by chance.
+        self.lab = Lab(folder, sites=["hunan"], environment={"TZ": "Asia/Shanghai"}).start()
         self.site = self.lab.site("hunan")
         self.config = sites.load(str(self.lab.config))
         model = self.config.site("hunan").accelerators["npu:ascend910b"]
@@ -117,8 +123,14 @@ class SlurmBench(Bench):
         return sum(job["name"] == name for job in self.site.jobs())
 
     def fault(self, kind):
-        real = {"live_list_down": "ctld_down", "history_down": "dbd_down"}.get(kind, kind)
-        self.site.fault(real, **({"n": 1} if real == "lost_answer" else {}))
+        real = {"live_list_down": "ctld_down", "history_down": "dbd_down", "lost_reservation": "lost_answer"}.get(
+            kind, kind
+        )
+        path = {"path": "scontrol create"} if kind == "lost_reservation" else {}
+        self.site.fault(real, **({"n": 1, **path} if real == "lost_answer" else {}))
+
+    def reservations(self):
+        return list(self.site.info()["reservations"])
 
     def heal(self):
         self.site.heal()
@@ -130,6 +142,8 @@ class SlurmBench(Bench):
             operator.call("DELETE", f"job/{number}")
         for number in left:
             operator.until(number)
+        for name in self.reservations():
+            self.site.unreserve(name)
         operator.close()
 
     def forget_finished(self):
@@ -188,10 +202,19 @@ class RealSlurmBench(Bench):
 
     def fault(self, kind):
         real = {"live_list_down": "ctld_down", "history_down": "dbd_down"}.get(kind, kind)
-        self.site.fault(real, **({"n": 1} if real == "lost_answer" else {}))
+        if kind == "lost_reservation":
+            self.site.login.lose("scontrol create")
+        else:
+            self.site.fault(real, **({"n": 1} if real == "lost_answer" else {}))
+
+    def reservations(self):
+        listed = self.site.tool("scontrol", "-o", "show", "reservation").splitlines()
+        return [line.split()[0].partition("=")[2] for line in listed if line.startswith("ReservationName=")]
 
     def heal(self):
         self.site.heal()
+        for name in self.reservations():
+            self.site.tool("scontrol", "delete", f"ReservationName={name}")
 
     def forget_finished(self):
         """Wait for it: MinJobAge is short, and the controller looks every half minute."""

@@ -38,7 +38,10 @@ def pytest_generate_tests(metafunc):
         only = (only,) if isinstance(only, str) else only
         # Where the real ones are missing, tests/real says so, once. In CI they must not be missing.
         real = REAL if os.environ.get("CI") or not packages.missing() else {}
-        every = [name for platform in sorted(PLATFORMS) for name in (platform, *real.get(platform, ()))]
+        # What a platform cannot do it refuses with a sentence, which the common suite asks for.
+        needs = getattr(metafunc.module, "NEEDS", None)
+        able = [name for name, kind in sorted(PLATFORMS.items()) if kind.can(needs) is None]
+        every = [name for platform in able for name in (platform, *real.get(platform, ()))]
         metafunc.parametrize("bench", only or every, indirect=True)
 
 

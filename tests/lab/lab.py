@@ -76,7 +76,7 @@ class Site(ControlClient):
         if not background:
             command.append("--lifeline")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM_", "LAB_"))}
-        environment["PYTHONPATH"] = str(CHECKOUT)
+        environment |= {"PYTHONPATH": str(CHECKOUT), **self._lab.environment}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=CHECKOUT, env=environment, start_new_session=True, stdout=log, stderr=log,
@@ -184,13 +184,15 @@ class Lab:
     endpoint with a process of its own is a site here by the name ``<site>/<endpoint>``.
     """
 
-    def __init__(self, state, ports="free", source=CONFIG, sites=None, background=False, settings=None,
-                 more=False):  # fmt: skip
+    def __init__(
+        self, state, ports="free", source=CONFIG, sites=None, background=False, settings=None, environment=None,
+        more=False,
+    ):  # fmt: skip
         if ports not in ("free", "committed") or (more and ports != "free"):
             raise ValueError(ports)
         self.state, self.source = Path(state).resolve(), Path(source).resolve()
         self.ports, self.wanted, self.background = ports, sites, background
-        self.settings = settings or {}
+        self.settings, self.environment = settings or {}, environment or {}
         self.more = self.source / "more" if more else None
         self.config = self.state / "config" if ports == "free" else self.source
         self._sites: dict[str, Site] = {}

@@ -229,7 +229,9 @@ def example(name):
 
 
 def test_the_contracts_page_has_an_example_of_each():
-    wanted = "task, plan, estimate, approval, journal, claim, result, names, site, layout, links, policy, tenants"
+    wanted = (
+        "task, plan, estimate, approval, carried, journal, claim, result, names, site, layout, links, policy, tenants"
+    )
     assert sorted(EXAMPLES) == sorted(wanted.split(", "))
 
 

@@ -1,6 +1,7 @@
 """What was asked of a site: reads and writes by kind, and who connected."""
 
 import collections
+import re
 import shlex
 import threading
 import time
@@ -14,6 +15,7 @@ uname hostname date readlink realpath basename dirname cmp diff grep sort cut tr
 sinfo sacct cd exit
 """.split()
 )
+ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 CHANGING_FIND = {"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fls"}
 
 
@@ -22,6 +24,8 @@ def reads_only(command: str) -> bool:
 
     >>> reads_only("test -f a && sha256sum a"), reads_only("cat a > b"), reads_only("mkdir -p x")
     (True, False, False)
+    >>> reads_only("env TZ=UTC0 scontrol -o show reservation"), reads_only("scontrol delete ReservationName=a")
+    (True, False)
     """
     lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|<>()`\n")
     lexer.whitespace = " \t\r"
@@ -38,10 +42,17 @@ def reads_only(command: str) -> bool:
             return False
         elif "$(" in word or "`" in word:
             return False
-        elif first:
-            if word.rpartition("/")[2] not in READ_ONLY:
+        elif first and (word == "env" or ASSIGNMENT.match(word)):
+            continue
+        elif first == "scontrol":
+            if word not in ("show", "ping", "version", "-o"):
                 return False
-            first = False
+            first = word == "-o" and first
+        elif first:
+            name = word.rpartition("/")[2]
+            if name not in READ_ONLY and name != "scontrol":
+                return False
+            first = name if name == "scontrol" else False
         elif word in CHANGING_FIND:
             return False
     return bool(words)
@@ -57,6 +68,12 @@ class Counters:
         with self._lock:
             self._counts = {kind: {"read": 0, "write": 0} for kind in KINDS}
             self._calls = collections.Counter()
+            self._moved = {"in": 0, "out": 0}
+
+    def moved(self, way: str, size: int) -> None:
+        """Count bytes of files: ``in`` from a client, ``out`` to one."""
+        with self._lock:
+            self._moved[way] += size
 
     def note(self, kind: str, write: bool, call: str) -> None:
         with self._lock:
@@ -81,4 +98,5 @@ class Counters:
                 "writes": sum(row["write"] for row in counts.values()),
                 **counts,
                 "calls": dict(self._calls),
+                "moved": dict(self._moved),
             }

@@ -57,7 +57,11 @@ class Cluster:
 
     # -- who may -----------------------------------------------------------------------------
     def is_admin(self, user: str) -> bool:
-        return user in ("root", "slurm") or "admin" in self.hardware["users"].get(user, {})
+        return user in ("root", "slurm") or self.hardware["users"].get(user, {}).get("admin") == "Administrator"
+
+    def may_reserve(self, user: str) -> bool:
+        """As an Operator. What else that level may do (other people's jobs) is not played here."""
+        return self.is_admin(user) or self.hardware["users"].get(user, {}).get("admin") == "Operator"
 
     def account_for(self, user: str, wanted: str) -> str | None:
         """Return the account a job of `user` runs in, None where Slurm says 2045."""

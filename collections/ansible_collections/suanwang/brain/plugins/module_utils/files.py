@@ -24,6 +24,8 @@ from .errors import Refused
 from .resources import Dataset
 
 CHUNK = 1024 * 1024
+#: Where a part is not a true prefix, it is compared in at most so many blocks: what is good of it is kept.
+BLOCKS = 256
 
 
 class Meter:
@@ -74,7 +76,8 @@ class SiteFiles:
     """Files below the storage root of an endpoint.
 
     Paths are absolute at the site, or relative to the storage root. CARRIER: what errors call the transport. A subclass
-    has `_home`, `_there`, `_size`, `_sha256`, `_read`, `_put`, `_receive`, `remove_tree`, `remove_if_empty`, `close`.
+    has `_home`, `_there`, `_size`, `_sha256`, `_sha256s`, `_read`, `_put`, `_receive`, `remove_tree`,
+    `remove_if_empty` and `close`.
     """
 
     CARRIER = ""
@@ -140,13 +143,29 @@ class SiteFiles:
             content = content.partition(b"\n")[2] or content
         return content.decode("utf-8", "replace").splitlines()[-lines:]
 
+    def more(self, path, position, limit_bytes=64 * 1024):
+        """Return (text, new position) of what stands behind a position of a file; ("", position) where nothing does.
+
+        position: bytes; None: the last limit_bytes from the beginning of a line. Only whole lines are returned, but
+        for a line longer than limit_bytes.
+        """
+        path = self._absolute(path)
+        name = self._name("read", path)
+        start = position
+        if start is None:
+            start = max(0, (self._size(path, name) or 0) - limit_bytes)
+        content = self._read(path, name, start, limit_bytes) or b""
+        whole = content[: content.rfind(b"\n") + 1] or (content if len(content) == limit_bytes else b"")
+        shown = whole.partition(b"\n")[2] if position is None and start else whole
+        return shown.decode("utf-8", "replace"), start + len(whole)
+
     # -- writing -----------------------------------------------------------------------------------
     def put(self, source, path, *, sha256=None, rate_kbps=None, report=None, check=False):
         """Bring a local file, or bytes, to a path below the root. Return whether it had to.
 
         sha256: what it must be, here and there; None: what it is here. rate_kbps: kbit/s at most.
         report: called at most twice a second with {bytes, total, percent, rate_kbps, eta_s}. A part
-        that an earlier try left is continued if it is a true prefix. Raises Corrupt where bytes
+        that an earlier try left is continued at its last good block. Raises Corrupt where bytes
         differ; the part is removed then.
         """
         path = self._below_root(path, "put")
@@ -210,8 +229,20 @@ class SiteFiles:
         if not length or length > total:
             return 0
         with open(part, "rb") as stream:
-            ours = local_sha256(stream, length)
-        return length if self._sha256(path, length, name) == ours else 0
+            return self._true_length(stream, path, length, name)
+
+    def _true_length(self, stream, path, length, name):
+        """Return how many of the first `length` bytes here and there are the same, up to the last good block."""
+        if self._sha256(path, length, name) == local_sha256(stream, length):
+            return length
+        block = CHUNK * max(1, -(-length // (CHUNK * BLOCKS)))
+        theirs = self._sha256s(path, length, block, name)
+        good = 0
+        for mine, other in zip(local_sha256s(stream, length, block), theirs, strict=False):
+            if mine != other:
+                break
+            good += 1
+        return min(good * block, length)
 
     # -- paths and sentences -----------------------------------------------------------------------
     def _absolute(self, path):
@@ -269,6 +300,17 @@ def local_sha256(stream, length):
         digest.update(piece)
         length -= len(piece)
     return digest.hexdigest()
+
+
+def local_sha256s(stream, length, block):
+    """Yield the SHA-256 of each block of the first `length` bytes of a local file."""
+    for start in range(0, length, block):
+        digest, left = hashlib.sha256(), min(block, length - start)
+        stream.seek(start)
+        while left > 0 and (piece := stream.read(min(CHUNK, left))):
+            digest.update(piece)
+            left -= len(piece)
+        yield digest.hexdigest()
 
 
 def file_sha256(path):

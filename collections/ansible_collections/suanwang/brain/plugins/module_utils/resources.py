@@ -28,6 +28,7 @@ JOB_STATES = (
     "unknown",
 )
 JOB_ENDED = frozenset({"succeeded", "failed", "cancelled"})
+RESERVATION_STATES = ("pending", "active", "ended")
 SEEN_STATES = ("live", "partial", "stale", "lost", "drained")
 
 
@@ -302,6 +303,35 @@ class Job:
     @property
     def ended_well(self):
         return self.state == "succeeded"
+
+
+@dataclass(frozen=True)
+class ReservationSpec:
+    """Whole nodes of a pool that nobody else may use. start None: from now; label: kept where a platform keeps one."""
+
+    name: str
+    pool: str
+    nodes: int = 1
+    duration_s: int = 3600
+    start: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """Nodes held under a name. state: pending | active | ended; hosts: their names as the platform writes them."""
+
+    name: str
+    pool: str | None
+    state: str
+    native_state: str | None = None
+    nodes: int | None = None
+    cpu: int | None = None
+    hosts: str | None = None
+    start: str | None = None
+    end: str | None = None
+    users: tuple[str, ...] = ()
+    label: str | None = None
 
 
 @dataclass(frozen=True)

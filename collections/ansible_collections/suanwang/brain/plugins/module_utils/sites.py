@@ -22,6 +22,7 @@ from .errors import NotFound
 from .http import Http
 from .platforms.registry import platform_class
 from .resources import Link
+from .shell import Shell
 from .ssh import Files
 
 try:
@@ -50,6 +51,7 @@ class Endpoint:
     credential: str | None = None
     native_user: str | None = None
     data: str | None = None
+    shell: str | None = None
     storage: dict = dataclasses.field(default_factory=dict)
     requests_a_s: float | None = None
     capacity_domain: str | None = None
@@ -180,6 +182,7 @@ class Connection:
         self.endpoint = endpoint
         self.tenant = tenant
         self.account = config.account(site, endpoint, tenant)
+        self._sessions = {}
 
     def secret(self):
         return self.config.secret(self.account.credential)
@@ -196,19 +199,24 @@ class Connection:
                 site=self.site.id,
                 way_out="Add `data: <endpoint>` to the site file.",
             )
-        return self._files
+        return self._session(self.endpoint.data)
 
-    @functools.cached_property
-    def _files(self):
-        endpoint = self.site.endpoint(self.endpoint.data)
-        account = self.config.account(self.site, endpoint, self.tenant)
-        return Files(
-            self.site,
-            endpoint,
-            user=account.user,
-            key_path=self.config.secret_path(account.credential),
-            known_hosts=self.config.folder / endpoint.known_hosts,
-        )
+    def shell(self):
+        """Return the Shell of the endpoint named under `shell`, for the same tenant; None where none is named."""
+        return Shell(self._session(self.endpoint.shell)) if self.endpoint.shell else None
+
+    def _session(self, name):
+        if name not in self._sessions:
+            endpoint = self.site.endpoint(name)
+            account = self.config.account(self.site, endpoint, self.tenant)
+            self._sessions[name] = Files(
+                self.site,
+                endpoint,
+                user=account.user,
+                key_path=self.config.secret_path(account.credential),
+                known_hosts=self.config.folder / endpoint.known_hosts,
+            )
+        return self._sessions[name]
 
 
 def connect(params):
@@ -362,7 +370,7 @@ def _check_addresses(path, data):
 
 
 def _check_endpoints(path, data):
-    """Check what a schema cannot: known platforms, one endpoint an id, and that `data` names one."""
+    """Check what a schema cannot: known platforms, one endpoint an id, `data` and `shell` name one."""
     names = [endpoint["id"] for endpoint in data["endpoints"]]
     for number, endpoint in enumerate(data["endpoints"]):
         if endpoint.get("platform"):
@@ -374,9 +382,13 @@ def _check_endpoints(path, data):
             raise _wrong(
                 path, number, "id", f"{endpoint['id']!r} is there twice.", "Give each endpoint an id of its own."
             )
-        if endpoint.get("data") and endpoint["data"] not in names:
-            said = f"there is no endpoint {endpoint['data']!r}."
-            raise _wrong(path, number, "data", said, f"It has: {', '.join(names)}.")
+        for field in ("data", "shell"):
+            if endpoint.get(field) and endpoint[field] not in names:
+                said = f"there is no endpoint {endpoint[field]!r}."
+                raise _wrong(path, number, field, said, f"It has: {', '.join(names)}.")
+        shell = endpoint.get("shell")
+        if shell and data["endpoints"][names.index(shell)]["protocol"] != "ssh":
+            raise _wrong(path, number, "shell", f"{shell!r} does not speak ssh.", "Name a login node.")
 
 
 def _wrong(path, number, field, said, way_out):

@@ -23,7 +23,6 @@ from .errors import Refused
 from .errors import Timeout
 from .errors import Unauthorized
 from .errors import Unreachable
-from .files import local_sha256
 from .files import Meter
 from .files import SiteFiles
 from .sshlink import CONNECT_S
@@ -41,6 +40,8 @@ CALL_S = 60.0
 TREE_S = 600.0
 #: What a checksum at a site is allowed to take: bytes a second that even a slow disk reads.
 SUM_BYTES_A_S = 20_000_000
+#: What a command may answer. More is no answer that anybody reads.
+OUTPUT_BYTES = 16 * 1024 * 1024
 
 
 class Files(SiteFiles):
@@ -94,18 +95,20 @@ class Files(SiteFiles):
         status, _out, _err = self.run(["rmdir", path])
         return status == 0
 
-    def run(self, argv, input=None, timeout_s=60):
-        """Run a command, quoted word by word. Return (exit_status, stdout, stderr) as text."""
+    def run(self, argv, input=None, timeout_s=60, environment=None, limit=OUTPUT_BYTES):
+        """Run a command, quoted word by word. Return (exit_status, stdout, stderr) as text.
+
+        limit: bytes of each; more is Refused, and the command ended. exit_status: 128 + n for signal n; None where
+        the site did not say. Nothing secret may stand in argv or environment: everybody at the site can read them.
+        """
         name = f"SSH {argv[0]}"
         if isinstance(input, str):
             input = input.encode()
-
-        async def work(session):
-            done = await session.connection.run(shlex.join(argv), input=input, encoding=None)
-            return done.exit_status, done.stdout, done.stderr
-
-        status, out, err = self._call(name, work, again=False, timeout_s=timeout_s)
-        return status, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+        # By env(1): a server accepts only those variables that its administrator allows.
+        before = ("env", *(f"{key}={value}" for key, value in environment.items())) if environment else ()
+        line = shlex.join((*before, *argv))
+        done = self._call(name, lambda s: s.execute(line, input or b"", limit), again=False, timeout_s=timeout_s)
+        return done[0], *(text.decode("utf-8", "replace") for text in done[1:])
 
     def close(self):
         own, self._own = self._own, None
@@ -127,13 +130,16 @@ class Files(SiteFiles):
     def _receive(self, path, stream, meter, name):
         self._call(name, lambda s: receive(s.sftp, path, stream, meter), meter=meter)
 
+    def _sha256s(self, path, length, block, name):
+        timeout_s = CALL_S + length / SUM_BYTES_A_S
+        return self._call(name, lambda s: s.sha256s(path, length, block), timeout_s=timeout_s)
+
     def _remote_prefix(self, part, stream, total, name):
         """Return how many bytes of a part at the site are true, 0 where none."""
         length = self._size(part, name)
         if not length or length > total:
             return 0
-        ours = local_sha256(stream, length)
-        return length if self._sha256(part, length, name) == ours else 0
+        return self._true_length(stream, part, length, name)
 
     def _stat(self, path, name):
         missing = library().SFTPNoSuchFile
@@ -227,7 +233,7 @@ class Files(SiteFiles):
         if isinstance(error, ssh.PermissionDenied):
             return Unauthorized(
                 f"the site does not accept our key for user {self.user}.",
-                way_out="Have the public key put into its authorized_keys.",
+                way_out=f"Have the public key of credential file {self.key_path.name} put into its authorized_keys.",
             )
         if isinstance(error, ssh.ChannelOpenError) and own.connected:
             return Refused(f"the site opens no such channel: {text.lower()}.")

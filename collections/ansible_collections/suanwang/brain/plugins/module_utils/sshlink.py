@@ -114,6 +114,53 @@ class Session:
                 offset += len(piece)
         return digest.hexdigest()
 
+    async def execute(self, line, data, limit):
+        """Run a command line with `data` as its input; return (exit status or None, stdout, stderr) as bytes."""
+        async with self.connection.create_process(line, encoding=None) as process:
+
+            async def feed():
+                # A command that does not read its input to the end is not to blame.
+                with contextlib.suppress(OSError):
+                    process.stdin.write(data)
+                    await process.stdin.drain()
+                    process.stdin.write_eof()
+
+            async def take(stream):
+                found = bytearray()
+                while piece := await stream.read(CHUNK):
+                    found += piece
+                    if len(found) > limit:
+                        process.channel.abort()
+                        raise Refused(f"it answers with more than {limit} bytes.", way_out="Ask for less.")
+                return bytes(found)
+
+            _fed, out, err = await asyncio.gather(feed(), take(process.stdout), take(process.stderr))
+            await process.wait_closed()
+        status = process.returncode
+        return 128 - status if status is not None and status < 0 else status, out, err
+
+    async def sha256s(self, path, length, block):
+        """Return the SHA-256 of each block of the first `length` bytes, in one command, else read over SFTP."""
+        digests, count = [], -(-length // block)
+        if self.can_run:
+            piece = f"tail -c +$((i * {block} + 1)) -- {shlex.quote(path)} | head -c {block} | sha256sum"
+            # The last block ends with `length`, whatever the file has behind it.
+            last = f"tail -c +{(count - 1) * block + 1} -- {shlex.quote(path)} | head -c {length - (count - 1) * block}"
+            command = f"i=0; while [ $i -lt {count - 1} ]; do {piece}; i=$((i + 1)); done; {last} | sha256sum"
+            done = await self.connection.run(command, encoding=None)
+            digests = [line[:64].decode("ascii", "replace") for line in done.stdout.splitlines()]
+            if len(digests) == count and all(len(digest) == 64 for digest in digests):
+                return digests
+        digests = []
+        async with self.sftp.open(path, "rb") as stream:
+            for start in range(0, length, block):
+                digest, offset, end = hashlib.sha256(), start, min(start + block, length)
+                while offset < end and (piece := await stream.read(min(CHUNK, end - offset), offset)):
+                    digest.update(piece)
+                    offset += len(piece)
+                digests.append(digest.hexdigest())
+        return digests
+
 
 async def watched(own, work, timeout_s, meter):
     """Connect if need be and work: within timeout_s, or, with a meter, while it moves."""

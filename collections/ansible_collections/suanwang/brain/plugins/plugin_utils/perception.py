@@ -131,10 +131,11 @@ def perceive(config, store, *, platform=None, only=None, max_age_s=0):
         if platform in (None, endpoint.platform) and (not only or site.id in only)
     ]
     with ThreadPoolExecutor(max_workers=max(1, min(32, len(targets)))) as workers:
-        return list(workers.map(lambda t: _glimpse(config, store, *t, max_age_s), targets))
+        return list(workers.map(lambda t: glimpse(config, store, *t, max_age_s), targets))
 
 
-def _glimpse(config, store, site, endpoint, max_age_s):
+def glimpse(config, store, site, endpoint, max_age_s=0):
+    """Return the Glimpse of one endpoint: read now, and kept as snapshot, or from the snapshot. No site raises here."""
     now = clock.now()
     snapshot = store.snapshot(site.id, endpoint.id)
     if snapshot and clock.seconds_between(snapshot["at"], now) < max_age_s:
@@ -150,6 +151,22 @@ def _glimpse(config, store, site, endpoint, max_age_s):
     store.save_snapshot(site.id, endpoint.id, {"at": now, "pools": [to_plain(p) for p in pools]})
     state = "partial" if any(p.seen.state == "partial" for p in pools) else "live"
     return Glimpse(site, endpoint, pools, state, now)
+
+
+def refresh_alarms(config, store, site, endpoint):
+    """Read the alarms alone, which is cheaper than everything, into the snapshot; return them, None without a snapshot.
+
+    The other facts keep their time. An alarm without a domain counts for every pool of the endpoint.
+    """
+    alarms = config.platform(site.id, endpoint.id).alarms()
+    snapshot = store.snapshot(site.id, endpoint.id)
+    if snapshot is None:
+        return None
+    for pool in snapshot["pools"]:
+        mine = [alarm for alarm in alarms if alarm.domain is None or alarm.domain in pool["domains"]]
+        pool["alarms"] = [to_plain(alarm) for alarm in mine]
+    store.save_snapshot(site.id, endpoint.id, {**snapshot, "alarms_at": clock.now()})
+    return alarms
 
 
 def _missed(site, endpoint, snapshot, now, error):

@@ -74,9 +74,10 @@ class Platform:
         if endpoint.profile:
             raise Invalid(f"the platform {cls.NAME} has no profile.", way_out="Take `profile` out.")
 
-    def can(self, verb):
+    @classmethod
+    def can(cls, verb):
         """Return None where the verb works, else the sentence that says why not."""
-        return self.CAPABILITIES.get(verb)
+        return cls.CAPABILITIES.get(verb)
 
     def refuse(self, verb):
         raise Unsupported(f"{self.NAME} cannot {verb}: {self.can(verb)}", site=self.site.id, request=verb)
@@ -117,6 +118,23 @@ class Platform:
     def cancel(self, job):
         """Ask for the end of a Job. One that has ended already is fine."""
         self.refuse("cancel")
+
+    # -- holding: whole nodes of a pool for our user -----------------------------------------------------------
+    def reserve(self, spec):
+        """Make the Reservation of a ReservationSpec, once, and return it.
+
+        Conflict: there is one of that name, ours or not. Refused: not those nodes at that time. Unsupported also
+        where the site file leaves out what this needs. Unreachable: look it up by name before anything else.
+        """
+        self.refuse("reserve")
+
+    def reservation(self, name):
+        """Return the Reservation of that name, or None only if the platform said so without an error."""
+        self.refuse("reservation")
+
+    def release(self, name):
+        """Give a Reservation back. One that is gone is fine; Refused with details.in_use while jobs need it."""
+        self.refuse("release")
 
     # -- files: by the endpoint that the site file names under `data` -----------------------------------------
     @property

@@ -50,6 +50,7 @@ class Profiled(Platform):
         super().__init__(connection)
         self.profile = self.checked_profile(connection.config.folder, self.endpoint.profile)
         self._take(self, self.profile, self.endpoint.data)
+        self.can = self.CAPABILITIES.get
         self.talk = Talk(connection, self.profile, self.NAME)
         self.reader = Reader(self.profile, self.site, self.endpoint, self.NAME)
         self._ids = {}
