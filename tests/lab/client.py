@@ -62,5 +62,16 @@ class ControlClient:
     def unreserve(self, name: str) -> None:
         self._ask("DELETE", "/lab/reservation", name=name)
 
+    def alert(self, name: str, **options) -> None:
+        """Raise an alert: severity, labels, summary."""
+        self._ask("POST", "/lab/alert", name=name, **options)
+
+    def calm(self, name: str) -> None:
+        self._ask("DELETE", "/lab/alert", name=name)
+
+    def exporter(self, what: str, kind: str) -> None:
+        """Let ``npu-exporter``, ``dcgm-exporter``, ``node-exporter`` or those of one node be ``down`` or ``frozen``."""
+        self._ask("POST", "/lab/exporter", what=what, kind=kind)
+
     def peers(self) -> list[dict]:
         return self._ask("GET", "/lab/peers")["peers"]

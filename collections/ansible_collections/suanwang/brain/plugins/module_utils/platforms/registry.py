@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from ..errors import Invalid
+from .prometheus import Prometheus
 from .slurm import Slurm
 
 PLATFORMS = {
+    Prometheus.NAME: Prometheus,
     Slurm.NAME: Slurm,
 }
 
