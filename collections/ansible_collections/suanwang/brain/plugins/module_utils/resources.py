@@ -407,6 +407,14 @@ def from_plain(cls, data):
     return cls(**found)
 
 
+def prepare():
+    """Find the converters of every record class, for processes that are forked from this one."""
+    for cls in list(globals().values()):
+        if isinstance(cls, type) and dataclasses.is_dataclass(cls):
+            _writers(cls)
+            _readers(cls)
+
+
 # What a field's type asks for is found once a class: a fleet has many records of few classes. None: as it is.
 _SCALARS = (str, int, float, bool)
 
