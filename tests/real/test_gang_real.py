@@ -2,15 +2,18 @@
 
 import pytest
 
+from tests.faults import bench
 from tests.playbooks.test_gang import joint_task
 from tests.real import packages
 
 packages.need_slurm()  # else the whole module is skipped, with one line
 
+PARTS = {"hunan": "half_h", "centre-a": "half_c"}
+
 
 @pytest.fixture
 def run(project, tmp_path):
-    return project.approved(joint_task(tmp_path / "task"))
+    return project.approved(joint_task(tmp_path / "task", seconds=8))
 
 
 def reservations(slurm):
@@ -19,14 +22,17 @@ def reservations(slurm):
 
 
 def test_both_clusters_hold_and_start_together(project, slurm, run):
-    project.apply(run).good()
-    assert {event["component"] for event in project.events(run, "reserved")} == {"half_h", "half_c"}
-    (event,) = project.events(run, "gang")
+    process = bench.begin(project, run)
+    (event,) = bench.wait_for(lambda: project.events(run, "gang"), process)
+    # Asked while they run: a job forgets its reservation once that is given back.
+    for site, part in PARTS.items():
+        said = slurm.site(site).tool("squeue", "-h", "-n", f"swb-{run}-{part}.a1", "-o", "%T|%v")
+        assert said.strip() == f"RUNNING|swb-{run}-{part}"
+    assert process.wait(timeout=120) == 0
+    assert {event["component"] for event in project.events(run, "reserved")} == set(PARTS.values())
     assert event["skew_s"] <= event["allowed_s"]
-    for site, part in (("hunan", "half_h"), ("centre-a", "half_c")):
-        (number,) = slurm.site(site).copies(f"swb-{run}-{part}.a1")
-        said = slurm.site(site).tool("sacct", "-n", "-X", "-P", "-j", number, "-o", "State,Reservation")
-        assert said.strip() == f"COMPLETED|swb-{run}-{part}"
+    for site, part in PARTS.items():
+        assert len(slurm.site(site).copies(f"swb-{run}-{part}.a1")) == 1
     assert reservations(slurm) == []
 
 
@@ -36,8 +42,7 @@ def test_the_second_cluster_refuses_and_the_first_is_given_back(project, slurm, 
         done = project.apply(run)
         assert done.code != 0 and "Requested nodes are busy" in done.flat, done.text[-3000:]
         assert reservations(slurm) == []
-        assert [slurm.site(site).copies(f"swb-{run}-{part}.a1") for site, part in
-                (("hunan", "half_h"), ("centre-a", "half_c"))] == [[], []]  # fmt: skip
+        assert [slurm.site(site).copies(f"swb-{run}-{part}.a1") for site, part in PARTS.items()] == [[], []]
     finally:
         slurm.site("centre-a").scancel(number)
     project.apply(run).good()

@@ -85,6 +85,9 @@ class Control:
             cluster.limits.update(limits or {})
             cluster.touch("jobs")
 
+    def seen(self, sha256):
+        return {"seen": self.counters.has_seen(sha256)}
+
     def peers(self):
         return {"peers": self.counters.peers}
 
@@ -95,7 +98,7 @@ class Control:
     ROUTES = {
         ("GET", "/lab"): info, ("POST", "/lab/reset_counters"): reset, ("GET", "/lab/jobs"): jobs,
         ("POST", "/lab/foreign"): foreign, ("POST", "/lab/fault"): fault, ("DELETE", "/lab/fault"): heal,
-        ("POST", "/lab/set"): set, ("GET", "/lab/peers"): peers,
+        ("POST", "/lab/set"): set, ("GET", "/lab/peers"): peers, ("POST", "/lab/seen"): seen,
         ("POST", "/lab/command"): command,
         ("POST", "/lab/reservation"): reserve, ("DELETE", "/lab/reservation"): unreserve,
     }  # fmt: skip

@@ -143,6 +143,7 @@ def faulty(respond, faults, counters):
         path = target.partition("?")[0]
         write = method not in ("GET", "HEAD")
         counters.note("rest", write, f"{method} {path}")
+        counters.note_headers(headers)
         faults.delay(path)
         if faults.take("cut", path):
             raise Cut

@@ -102,9 +102,8 @@ class PerceptionPlugin(BaseInventoryPlugin, Constructable):
         for pool in glimpse.pools:
             name = inventory.add_host(hostvars.host_name(pool))
             host = inventory.hosts[name]
-            # Host.set_variable: ten times cheaper at 10,000 pools than the inventory's own call.
-            for key, value in hostvars.to_hostvars(pool, place).items():
-                host.set_variable(key, value)
+            # Not by the inventory's own call, nor the host's: each checks every name anew, and these are ours.
+            host.vars.update(hostvars.to_hostvars(pool, place))
             for group_name in hostvars.groups(pool):
                 inventory.add_child(inventory.add_group(group_name), name)
             self._construct(name, host)
@@ -138,7 +137,8 @@ def glimpse(config, store, site, endpoint, max_age_s=0):
     """Return the Glimpse of one endpoint: read now, and kept as snapshot, or from the snapshot. No site raises here."""
     now = clock.now()
     snapshot = store.snapshot(site.id, endpoint.id)
-    if snapshot and clock.seconds_between(snapshot["at"], now) < max_age_s:
+    # One from the future, of another machine's clock, would stay young for ever.
+    if snapshot and 0 <= clock.seconds_between(snapshot["at"], now) < max_age_s:
         return _from_snapshot(site, endpoint, snapshot, "live", None)
     try:
         pools = read_endpoint(config, site, endpoint, now)
