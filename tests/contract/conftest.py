@@ -32,16 +32,17 @@ def servers(tmp_path_factory):
 
 
 def pytest_generate_tests(metafunc):
-    """A module that names its PLATFORM is tried on that one, every other on all of the registry, and the real ones."""
+    """A module that names its PLATFORM is tried on that one or those, every other on the registry and the real ones."""
     if "bench" in metafunc.fixturenames:
-        only = getattr(metafunc.module, "PLATFORM", None)
+        only = getattr(metafunc.module, "PLATFORM", ())
+        only = (only,) if isinstance(only, str) else only
         # Where the real ones are missing, tests/real says so, once. In CI they must not be missing.
         real = REAL if os.environ.get("CI") or not packages.missing() else {}
         # What a platform cannot do it refuses with a sentence, which the common suite asks for.
         needs = getattr(metafunc.module, "NEEDS", None)
         able = [name for name, kind in sorted(PLATFORMS.items()) if kind.can(needs) is None]
         every = [name for platform in able for name in (platform, *real.get(platform, ()))]
-        metafunc.parametrize("bench", [only] if only else every, indirect=True)
+        metafunc.parametrize("bench", only or every, indirect=True)
 
 
 @pytest.fixture
@@ -61,9 +62,15 @@ def platform(bench):
 
 
 @pytest.fixture
-def name():
+def fresh(platform):
+    """Return a function: component → its name in a fresh run, as the platform allows names."""
+    return lambda component: names.name(names.new_run(time.time() * 1000), component, 1, platform.NAME_RULE.dot)
+
+
+@pytest.fixture
+def name(fresh):
     """Return the name of a component of a fresh run."""
-    return names.name(names.new_run(time.time() * 1000), "work", 1)
+    return fresh("work")
 
 
 @pytest.fixture

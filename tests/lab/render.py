@@ -20,22 +20,34 @@ GENERATED = ("credentials", "ca.pem", "known_hosts", "allowed_signers")
 PRINCIPALS = ("requester", "approver")
 PORT = re.compile(r"(\bport:\s*)(\d+)")
 HARDWARE = yaml.safe_load(Path(__file__).with_name("sites.yml").read_text())
+#: endpoints with a process of their own: "<site>/<endpoint>" → hardware
+APART = yaml.safe_load((Path(__file__).parent / "profiled" / "hardware.yml").read_text())
 
 
-def site_files(source: Path, wanted=None) -> dict[str, Path]:
-    """Return site name → file for the lab sites of a config folder, `wanted` only if given."""
+def site_files(source: Path, wanted=None, more: Path | None = None) -> dict[str, Path]:
+    """Return site name → file for the lab sites of a config folder and the one laid over it, `wanted` only if given."""
+    paths = {path.name: path for folder in filter(None, (source, more)) for path in (folder / "sites").glob("*.yml")}
     found = {}
-    for path in sorted((source / "sites").glob("*.yml")):
+    for _name, path in sorted(paths.items()):
         site = yaml.safe_load(path.read_text())
         if wanted is None or site["site"] in wanted:
             if not site.get("lab"):
                 raise ValueError(f"{path}: not a lab site (lab: true is missing)")
-            if site["site"] not in HARDWARE:
+            if not any(name.partition("/")[0] == site["site"] for name in (*HARDWARE, *APART)):
                 raise ValueError(f"{path}: sites.yml of the lab has no row {site['site']!r}")
             found[site["site"]] = path
     missing = set(wanted or ()) - set(found)
     if missing or not found:
         raise ValueError(f"{source}: no site file for {sorted(missing) or 'any site'}")
+    return found
+
+
+def processes(files: dict[str, Path]) -> set[str]:
+    """Return the names of the processes that serve these sites: a site, or an endpoint that has one of its own."""
+    found = set()
+    for site, path in files.items():
+        names = {f"{site}/{endpoint['id']}" for endpoint in yaml.safe_load(path.read_text())["endpoints"]}
+        found |= names & set(APART) | ({site} if names - set(APART) else set())
     return found
 
 
@@ -59,13 +71,15 @@ def _bindable(address: str, port: int) -> bool:
     return True
 
 
-def copy_with_free_ports(source: Path, target: Path, remembered: dict) -> dict:
-    """Copy `source` to `target` with free ports; returns {"site port": free port}.
+def copy_with_free_ports(source: Path, target: Path, remembered: dict, more: Path | None = None) -> dict:
+    """Copy `source`, and `more` over it, to `target` with free ports; returns {"site port": free port}.
 
     `remembered` ports of an earlier start are taken again while they are free: what a client remembers stays true.
     """
     target.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, target, dirs_exist_ok=True, ignore=lambda _, names: set(names) & set(GENERATED))
+    shutil.copytree(source, target, dirs_exist_ok=True, ignore=lambda _, names: set(names) & {*GENERATED, "more"})
+    if more:
+        shutil.copytree(more, target, dirs_exist_ok=True)
     ports, taken = {}, set()
     for path in sorted((target / "sites").glob("*.yml")):
         text = path.read_text()
@@ -86,6 +100,20 @@ def copy_with_free_ports(source: Path, target: Path, remembered: dict) -> dict:
 
         path.write_text(PORT.sub(replace, text))
     return ports
+
+
+def _apart(authority, folder: Path, credentials: Path, endpoint: dict) -> dict:
+    """Return what the process of one endpoint needs; its secret is random, made once, and the client's credential."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    secret = folder / "secret"
+    if not secret.exists():
+        words = [random.SystemRandom().randbytes(12).hex() for _ in range(2)]
+        keys.write_private(secret, ":".join(words).encode() + b"\n")
+    keys.write_private(credentials / endpoint["credential"], secret.read_bytes())
+    pair = authority.serve(endpoint["tls"]["server_name"], endpoint["address"], folder)
+    row = {key: endpoint[key] for key in ("id", "protocol", "address", "port", "platform")}
+    return {"module": "tests.lab.profiled", "secret": str(secret),
+            "endpoints": [{**row, "certificate": str(pair[0]), "key": str(pair[1])}]}  # fmt: skip
 
 
 def _write(path: Path, text: str) -> None:
@@ -114,6 +142,10 @@ def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[st
         needs[name] = {"endpoints": [], "host_key": str(folder / "ssh_host_ed25519_key"),
                        "authorized_key": login, "jwt_key": str(folder / "jwt_hs256.key")}  # fmt: skip
         for endpoint in site["endpoints"]:
+            apart = f"{name}/{endpoint['id']}"
+            if apart in APART:
+                needs[apart] = _apart(authority, secrets / name / endpoint["id"], credentials, endpoint)
+                continue
             address, port = endpoint["address"], endpoint["port"]
             need = {"id": endpoint["id"], "protocol": endpoint["protocol"], "address": address,
                     "port": port, "platform": endpoint.get("platform")}  # fmt: skip
@@ -128,6 +160,8 @@ def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[st
                 token = keys.mint_jwt(jwt_key, endpoint["native_user"])
                 keys.write_private(credential, token.encode() + b"\n")
             needs[name]["endpoints"].append(need)
+        if not needs[name]["endpoints"]:
+            del needs[name]
     _write(config / "ca.pem", authority.certificate_path.read_text())
     _write(config / "known_hosts", "".join(f"{line}\n" for line in known))
     signers = []

@@ -20,11 +20,12 @@ ROOMS = {
     "jobfile": {"errors", "names"},
     "hostvars": {"errors", "resources"},
     "http": {"errors", "resources"},
-    "sshlink": {"errors"},
-    "ssh": {"errors", "resources", "sshlink"},
+    "files": {"errors", "resources"},
+    "sshlink": {"errors", "files"},
+    "ssh": {"errors", "resources", "files", "sshlink"},
     "nodefacts": {"names", "resources"},
     "shell": {"errors", "resources", "ssh"},
-    "profiled": FLOOR | TRANSPORT,
+    "profiled": FLOOR | TRANSPORT | {"files", "platform base", "nodefacts"},
     "platform base": FLOOR | TRANSPORT,
     "platforms": FLOOR | TRANSPORT | {"platform base", "profiled", "nodefacts"},
     "registry": {"errors", "platform base", "platforms"},
@@ -53,6 +54,7 @@ ROOMS = {
 # Longest prefix wins.
 PLACES = {
     **{f"{MODULE_UTILS}/{name}.py": name for name in ROOMS if " " not in name},
+    f"{MODULE_UTILS}/profiled/": "profiled",
     f"{MODULE_UTILS}/platforms/": "platforms",
     f"{MODULE_UTILS}/platforms/__init__.py": "platform base",
     f"{MODULE_UTILS}/platforms/base.py": "platform base",

@@ -46,7 +46,7 @@ def nodes(value):
 
 
 def test_the_schemas_that_exist():
-    assert [path.stem for path in SCHEMAS] == ["links", "plan", "policy", "site", "task", "tenants"]
+    assert [path.stem for path in SCHEMAS] == ["links", "plan", "policy", "profile", "site", "task", "tenants"]
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)

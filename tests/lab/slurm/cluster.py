@@ -50,6 +50,7 @@ class Cluster:
         self.saving = True
         self.stopping = False
         self._dirty_since: float | None = None
+        self.dress = lambda job, found: found  # another platform's jobs see another environment
         for path in (self.spool, self.conf.parent):
             path.mkdir(parents=True, exist_ok=True)
         self.conf.write_text(f"ClusterName={self.name}\n")

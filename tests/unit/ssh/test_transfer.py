@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ansible_collections.suanwang.brain.plugins.module_utils import ssh
+from ansible_collections.suanwang.brain.plugins.module_utils import files as moving
 from ansible_collections.suanwang.brain.plugins.module_utils import sshlink
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Corrupt
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Invalid
@@ -105,7 +105,7 @@ def test_a_part_is_continued_at_its_last_good_block(server, files, tmp_path, run
 
 
 def test_a_large_part_is_compared_in_few_blocks(server, files, monkeypatch):
-    monkeypatch.setattr(ssh, "BLOCKS", 4)
+    monkeypatch.setattr(moving, "BLOCKS", 4)
     content = os.urandom(9 * MIB)
     (server.home / "brain").mkdir()
     (server.home / "brain/x.part").write_bytes(content[: 7 * MIB] + bytes(MIB))

@@ -45,12 +45,16 @@ _GATEWAY = (502, 503, 504)
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer of any status. headers: lower-case names. body: parsed JSON, or None."""
+    """One HTTP answer of any status. headers: lower-case names. body: parsed JSON, or None.
+
+    content: the bytes of an answer that was asked for as bytes; text and body are empty then.
+    """
 
     status: int
     headers: dict
     body: object
     text: str
+    content: bytes = b""
 
 
 class Http:
@@ -70,20 +74,25 @@ class Http:
         self._lock = threading.Lock()
         self._next_at = 0.0
 
-    def request(self, method, path, *, params=None, json=None, headers=None, timeout_s=20, read=True):
+    def request(
+        self, method, path, *, params=None, json=None, form=None, files=None, headers=None, timeout_s=20, read=True,
+        raw=False,
+    ):  # fmt: skip
         """Send one request and return its Answer; the caller judges the status.
 
-        timeout_s: for the whole call with all its retries. read: False for what changes something,
-        which is sent once. Raises Unreachable or Timeout, with details.doubt True where a write may
+        form: fields of a form; with files {field: (name, bytes)} a multipart one. timeout_s: for the whole call with
+        all its retries. read: False for what changes something, which is sent once. raw: an answer below 400 is bytes.
+        Raises Unreachable or Timeout, with details.doubt True where a write may
         have happened; Unauthorized where the server is not the one it should be.
         """
         name = f"{method} {path}"
         until = time.monotonic() + timeout_s
+        parts = {"params": params, "json": json, "data": form, "files": files, "headers": headers}
         for attempt in range(1, TRIES + 1):
             answer = None
             try:
                 self._take_turn(name, until)
-                answer = self._once(name, method, path, params, json, headers, until)
+                answer = self._once(name, method, path, parts, until, raw)
                 trouble = self._trouble(answer, name)
             except Unreachable as error:
                 trouble = error
@@ -153,7 +162,7 @@ class Http:
             self._next_at = at + 1 / self.endpoint.requests_a_s
         time.sleep(max(0.0, at - time.monotonic()))
 
-    def _once(self, name, method, path, params, json, headers, until):
+    def _once(self, name, method, path, parts, until, raw):
         library = _library()
         session = self._ready_session()
         left = until - time.monotonic()
@@ -168,9 +177,7 @@ class Http:
             response = session.request(
                 method,
                 self._url(path),
-                params=params,
-                json=json,
-                headers=headers,
+                **parts,
                 timeout=(min(CONNECT_S, left), left),
                 allow_redirects=False,
                 stream=True,
@@ -186,12 +193,14 @@ class Http:
             self.rtt_ms = call.rtt_ms if call.rtt_ms is not None else self.rtt_ms
         if call.was_cut:
             raise self._late(name, call.sent)
+        lower = {key.lower(): value for key, value in response.headers.items()}
+        if raw and response.status_code < 400:
+            return Answer(response.status_code, lower, None, "", content)
         text = content.decode("utf-8", "replace")
         try:
             body = jsonlib.loads(text) if text else None
         except ValueError:
             body = None
-        lower = {key.lower(): value for key, value in response.headers.items()}
         return Answer(response.status_code, lower, body, text)
 
     def _read(self, response, name):

@@ -326,6 +326,12 @@ def _site(folder, path):
         Endpoint(**{key: value for key, value in item.items() if key in names}) for item in data["endpoints"]
     )
     _check_endpoints(path, data)
+    for number, endpoint in enumerate(endpoints):
+        if endpoint.platform:
+            try:
+                platform_class(endpoint.platform).check_endpoint(folder, endpoint)
+            except Invalid as error:
+                raise _wrong(path, number, "profile", error.message, error.way_out) from error
     return Site(
         id=data["site"],
         name=data["name"],
@@ -432,6 +438,8 @@ def _pin(folder, data):
                 "ca": content(endpoint.get("tls", {}).get("ca_bundle")),
             },
             "host_keys": host_keys(endpoint),
+            # A profile says what is asked of whom; absent where there is none, so that older pins hold.
+            **({"profile": content(endpoint["profile"])} if endpoint.get("profile") else {}),
         }
         for endpoint in data["endpoints"]
     ]

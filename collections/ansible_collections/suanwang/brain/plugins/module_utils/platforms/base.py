@@ -69,6 +69,12 @@ class Platform:
         self.account = connection.account
 
     @classmethod
+    def check_endpoint(cls, folder, endpoint):
+        """Raise Invalid for what this platform cannot take of a site file's endpoint. folder: the config folder."""
+        if endpoint.profile:
+            raise Invalid(f"the platform {cls.NAME} has no profile.", way_out="Take `profile` out.")
+
+    @classmethod
     def can(cls, verb):
         """Return None where the verb works, else the sentence that says why not."""
         return cls.CAPABILITIES.get(verb)

@@ -6,10 +6,16 @@
 from __future__ import annotations
 
 from ..errors import Invalid
+from .aofei import Aofei
+from .custom import Custom
 from .slurm import Slurm
+from .tianyin import Tianyin
 
 PLATFORMS = {
+    Aofei.NAME: Aofei,
+    Custom.NAME: Custom,
     Slurm.NAME: Slurm,
+    Tianyin.NAME: Tianyin,
 }
 
 

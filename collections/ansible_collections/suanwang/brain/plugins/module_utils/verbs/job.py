@@ -95,7 +95,8 @@ _OPTIONS = {
 
 
 def _present(platform, params, check, report):
-    platform.NAME_RULE.check(name_of(params["run"], params["component"], params["attempts"]))
+    dot = platform.NAME_RULE.dot
+    platform.NAME_RULE.check(name_of(params["run"], params["component"], params["attempts"], dot))
     seen = patiently(lambda: look_at_all(platform, params), report, patience_s=of_a_run(params, check))
     if seen.there and not seen.credible and not check:
         seen = _look_again(platform, params, seen.attempt, report)
