@@ -32,6 +32,8 @@ class Bench(ABC):
 
     #: pool name, its architecture, accelerator model, cards, cores and nodes, as the server has them
     expected: dict
+    #: what the platform does not tell an ordinary user: ``queue`` of everybody, ``times`` of jobs
+    unknown = frozenset()
 
     @abstractmethod
     def platform(self, tenant="demo"):
@@ -297,6 +299,27 @@ class ProfiledBench(Bench):
         self.lab.stop()
 
 
+class DonauBench(ProfiledBench):
+    """The lab's site hangzhou-c: commands on its login node, and nothing else."""
+
+    unknown = frozenset({"queue", "times"})
+
+    def __init__(self, folder):
+        expected = expects("root.npu", "aarch64", "npu", 16, 256, 2)
+        zone = {"TZ": "Asia/Shanghai"}
+        super().__init__(
+            folder, ("hangzhou-c", "donau"), "dsub --name", expected, sites=["hangzhou-c"], more=True, environment=zone
+        )
+
+    @contextlib.contextmanager
+    def expired(self):
+        self.site.set(token="expired")
+        try:
+            yield
+        finally:
+            self.site.set(token="good")
+
+
 def expects(pool, arch, native, accelerators, cpu, nodes):
     return {"pool": pool, "arch": arch, "native": native, "accelerators": accelerators, "cpu": cpu, "nodes": nodes}
 
@@ -317,7 +340,7 @@ def custom(folder):
     return ProfiledBench(folder, ("lakeside", "third"), "/v3/jobs", expected, source=THIRD)
 
 
-BENCHES = {"aofei": aofei, "custom": custom, "slurm": SlurmBench, "tianyin": tianyin}
+BENCHES = {"aofei": aofei, "custom": custom, "donau": DonauBench, "slurm": SlurmBench, "tianyin": tianyin}
 #: platform → further benches by name, with the real software
 REAL = {
     "slurm": {f"slurm-real-{name}": functools.partial(RealSlurmBench, name=name) for name in ("hunan", "centre-a")},

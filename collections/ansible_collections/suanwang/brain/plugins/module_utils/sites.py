@@ -52,6 +52,7 @@ class Endpoint:
     native_user: str | None = None
     data: str | None = None
     shell: str | None = None
+    cli_home: str | None = None
     storage: dict = dataclasses.field(default_factory=dict)
     requests_a_s: float | None = None
     capacity_domain: str | None = None

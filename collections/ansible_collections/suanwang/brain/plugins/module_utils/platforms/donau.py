@@ -14,6 +14,7 @@ how a token is had without a person.
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from .. import names
@@ -40,6 +41,8 @@ HOME = ("CCSCHEDULER_CLI_HOME", "CCS_CLI_HOME")
 # -- PATHS: the commands; those that differ by generation are in donau_text.GENERATIONS -------------------------
 QUEUES, NODES, NODES_LONG, LABELS = ["dqueue"], ["dnode"], ["dnode", "-L"], ["dadmin", "label", "show"]
 JOBS, DETAILS, HELP = ["djob"], ["djob", "-x", "-CO", " ".join(text.COLUMNS)], ["dsub", "--help"]
+#: Puts its input at a path, as an executable file, and then does the rest of its words: one request for both.
+PUT = ["sh", "-c", 'install -m 700 /dev/stdin "$1" && shift && exec "$@"', "sh"]
 LIVE = "WAITING PENDING RUNNING STOPPED SSTOPPED SUCCEEDED FAILED"
 #: Seconds.
 READ_S, SUBMIT_S = 30, 60
@@ -83,9 +86,12 @@ class Donau(Platform):
     def __init__(self, connection):
         super().__init__(connection)
         self._known_generation = self.endpoint.profile
-        if self.endpoint.profile not in (None, *text.GENERATIONS):
-            said = f"endpoint {self.endpoint.id}: donau has no profile {self.endpoint.profile!r}."
-            raise Invalid(said, site=self.site.id, way_out=f"It has: {', '.join(text.GENERATIONS)}; or leave it out.")
+
+    @classmethod
+    def check_endpoint(cls, folder, endpoint):
+        if endpoint.profile not in (None, *text.GENERATIONS):
+            said = f"there is no generation {endpoint.profile!r} of its options."
+            raise Invalid(said, way_out=f"Known: {', '.join(text.GENERATIONS)}; or leave `profile` out.")
 
     # -- perception --------------------------------------------------------------------------------
     def ping(self):
@@ -130,12 +136,12 @@ class Donau(Platform):
     # -- work --------------------------------------------------------------------------------------
     def job(self, name):
         """Return the newest Job of that name, or None where both the list and the past have none."""
-        live = ["-s", LIVE, "-n", name]
-        for argv in ([*JOBS, *live], [*self._past(name), *live]):
-            rows = [row for row in self._list(argv) if row.name == name]
+        for past in (False, True):
+            which = self._past(name) if past else JOBS
+            rows = [row for row in self._list([*which, "-s", LIVE, "-n", name]) if row.name == name]
             if rows:
                 newest = max(rows, key=lambda row: int(row.id))
-                return self._job(newest, self._details([newest]).get(newest.id, text.Detail()))
+                return self._job(newest, self._details([newest], which[1:]).get(newest.id, text.Detail()))
         return None
 
     def jobs(self):
@@ -151,9 +157,8 @@ class Donau(Platform):
         path = _script_path(spec.workdir, spec.name)
         asked = {"nodes": spec.nodes, "accelerators": spec.accelerators, "cpu": spec.cpu}
         account = spec.account or self.account.account
-        self._run(["install", "-m", "700", "/dev/stdin", path], input=text.script(spec, asked))
         argv = text.submission(spec, self._generation(), queue, account, native, path)
-        done = self._run(argv, timeout_s=SUBMIT_S)
+        done = self._run(argv, input=text.script(spec, asked), timeout_s=SUBMIT_S, before=[*PUT, path])
         number = text.submitted(done.out)
         if number is None:
             raise Unreachable(
@@ -174,19 +179,19 @@ class Donau(Platform):
                 raise error.at(self.site.id, "SSH djob")
 
     # -- asking ------------------------------------------------------------------------------------
-    def _run(self, argv, input=None, timeout_s=READ_S, checked=True):
-        """Run a command of the platform; raise what it says where it did not do its work."""
+    def _run(self, argv, input=None, timeout_s=READ_S, checked=True, before=()):
+        """Run a command of the platform; raise what it says where it did not do its work. before: words before it."""
         shell = self.connection.shell()
         if shell is None:
             said = f"endpoint {self.endpoint.id} names no login node."
             raise Invalid(said, site=self.site.id, way_out="Add `shell: <endpoint>` to the site file.")
-        home, environment = self.endpoint.cli_home, None
-        if home and argv[0].startswith("d"):
-            argv, environment = [f"{home}/bin/{argv[0]}", *argv[1:]], dict.fromkeys(HOME, home)
-        done = shell.run(argv, input=input, timeout_s=timeout_s, environment=environment)
+        home = self.endpoint.cli_home
+        where, environment = (f"{home}/bin/", dict.fromkeys(HOME, home)) if home else ("", None)
+        words = [*before, where + argv[0], *argv[1:]]
+        done = shell.run(words, input=input, timeout_s=timeout_s, environment=environment)
         error = text.failure(done, self.account.user) if checked else None
         if error:
-            raise error.at(self.site.id, f"SSH {argv[0].rpartition('/')[2]}")
+            raise error.at(self.site.id, f"SSH {argv[0]}")
         return done
 
     def _generation(self):
@@ -223,8 +228,12 @@ class Donau(Platform):
             raise Unreachable(f"{argv[0]} shows no table.", site=self.site.id, request=f"SSH {argv[0]}")
         return rows or []
 
-    def _details(self, rows):
-        return text.details(self._run([*DETAILS, *(row.id for row in rows)]).out) if rows else {}
+    def _details(self, rows, where=()):
+        """Return id → Detail of Rows. where: the words that look into the past. What it no longer tells is unknown."""
+        argv = [*DETAILS, *where, *(row.id for row in rows)]
+        with contextlib.suppress(NotFound):
+            return text.details(self._run(argv).out) if rows else {}
+        return {}
 
     def _queues(self):
         found = text.queues(self._run(QUEUES).out)
@@ -301,11 +310,9 @@ class Donau(Platform):
     def _native(self, spec):
         has = nodefacts.accelerator(self._nodes())
         if has is None or spec.accelerator not in (None, self._model(has)):
-            raise Refused(
-                f"queue {spec.pool} has no accelerator {spec.accelerator} (it has: {self._model(has) if has else 'none'}).",
-                site=self.site.id,
-                way_out="Take another pool.",
-            )
+            there = self._model(has) if has else "none"
+            said = f"queue {spec.pool} has no accelerator {spec.accelerator} (it has: {there})."
+            raise Refused(said, site=self.site.id, way_out="Take another pool.")
         return has
 
 
