@@ -278,6 +278,9 @@ class ProfiledBench(Bench):
         while any(job.state not in JOB_ENDED for job in platform.jobs()):
             assert time.monotonic() < until, platform.jobs()
             time.sleep(0.05)
+        self.close(platform)
+
+    def close(self, platform):
         platform.connection.http.close()
 
     def forget_finished(self):
@@ -310,6 +313,9 @@ class DonauBench(ProfiledBench):
         super().__init__(
             folder, ("hangzhou-c", "donau"), "dsub --name", expected, sites=["hangzhou-c"], more=True, environment=zone
         )
+
+    def close(self, platform):
+        platform.files.close()
 
     @contextlib.contextmanager
     def expired(self):
