@@ -89,16 +89,20 @@ def test_options_of_the_wrong_generation_are_refused_and_nothing_runs(bench, pla
     assert "-tpn" in str(caught.value) and "profile" in caught.value.way_out and bench.copies(name) == 0
 
 
-def test_a_generation_that_is_none_is_named_by_the_site_file(bench, tmp_path):
+@pytest.mark.parametrize(("line", "field", "words"), [
+    ("    shell: donau\n    profile: hpc99\n", "profile", "hpc99"), ("", "shell", "no login node"),
+])  # fmt: skip
+def test_what_a_site_file_lacks_is_named_by_file_and_field(bench, line, field, words):
     path = bench.lab.config / "sites" / "hangzhou-c.yml"
     text = path.read_text()
-    path.write_text(text.replace("    shell: donau\n", "    shell: donau\n    profile: hpc99\n"))
+    path.write_text(text.replace("    shell: donau\n", line))
     try:
         with pytest.raises(Invalid) as caught:
             sites.load(str(bench.lab.config))
     finally:
         path.write_text(text)
-    assert "hangzhou-c.yml:" in str(caught.value) and "hpc99" in str(caught.value) and "kit24" in caught.value.way_out
+    assert "hangzhou-c.yml" in str(caught.value) and f"endpoints[0].{field}: " in str(caught.value)
+    assert words in str(caught.value) and caught.value.way_out
 
 
 # -- jobs -------------------------------------------------------------------------------------------------

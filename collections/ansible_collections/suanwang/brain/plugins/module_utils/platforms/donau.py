@@ -89,6 +89,9 @@ class Donau(Platform):
 
     @classmethod
     def check_endpoint(cls, folder, endpoint):
+        if not endpoint.shell:
+            way_out = "Add `shell: <endpoint>`; it may be this one."
+            raise Invalid("no login node is named for its commands.", way_out=way_out, details={"field": "shell"})
         if endpoint.profile not in (None, *text.GENERATIONS):
             said = f"there is no generation {endpoint.profile!r} of its options."
             raise Invalid(said, way_out=f"Known: {', '.join(text.GENERATIONS)}; or leave `profile` out.")
@@ -181,14 +184,10 @@ class Donau(Platform):
     # -- asking ------------------------------------------------------------------------------------
     def _run(self, argv, input=None, timeout_s=READ_S, checked=True, before=()):
         """Run a command of the platform; raise what it says where it did not do its work. before: words before it."""
-        shell = self.connection.shell()
-        if shell is None:
-            said = f"endpoint {self.endpoint.id} names no login node."
-            raise Invalid(said, site=self.site.id, way_out="Add `shell: <endpoint>` to the site file.")
         home = self.endpoint.cli_home
         where, environment = (f"{home}/bin/", dict.fromkeys(HOME, home)) if home else ("", None)
         words = [*before, where + argv[0], *argv[1:]]
-        done = shell.run(words, input=input, timeout_s=timeout_s, environment=environment)
+        done = self.connection.shell().run(words, input=input, timeout_s=timeout_s, environment=environment)
         error = text.failure(done, self.account.user) if checked else None
         if error:
             raise error.at(self.site.id, f"SSH {argv[0]}")
