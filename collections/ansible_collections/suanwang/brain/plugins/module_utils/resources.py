@@ -115,11 +115,22 @@ class Window:
 
 @dataclass(frozen=True)
 class Usage:
-    """Measured use in per cent of the whole pool."""
+    """How busy the whole pool is.
+
+    basis: ``allocated`` (what the scheduler has given away) or ``measured`` (by exporters, at `measured_at`).
+    covered_pct: the share of the pool's cards, or of its nodes where it has none, that the figures stand on.
+    power_w: of all cards together; temperature_c: of the hottest.
+    """
 
     accelerator_pct: float | None = None
     cpu_pct: float | None = None
     memory_pct: float | None = None
+    accelerator_memory_pct: float | None = None
+    power_w: float | None = None
+    temperature_c: float | None = None
+    covered_pct: float | None = None
+    measured_at: str | None = None
+    basis: str | None = None
 
 
 @dataclass(frozen=True)
@@ -179,6 +190,33 @@ class Alarm:
     since: str | None = None
     source: str | None = None
     domain: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one label rule of a site's monitoring says of the pools that it is for.
+
+    rule: its place in the site file. pools: patterns of ``<endpoint>/<pool>``. cards, nodes: how many reported.
+    silent: targets of which nothing fresh is known, so that an alarm of theirs that is gone is no good news.
+    blind: why nothing at all is known.
+    """
+
+    rule: int
+    pools: tuple[str, ...]
+    usage: Usage = Usage()
+    cards: int | None = None
+    nodes: int | None = None
+    alarms: tuple[Alarm, ...] = ()
+    silent: tuple[str, ...] = ()
+    blind: str | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a site's monitoring says. alarms: those that no rule gives to a pool."""
+
+    readings: tuple[Reading, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from ..errors import Invalid
 from .aofei import Aofei
 from .custom import Custom
 from .donau import Donau
+from .prometheus import Prometheus
 from .slurm import Slurm
 from .tianyin import Tianyin
 
@@ -16,6 +17,7 @@ PLATFORMS = {
     Aofei.NAME: Aofei,
     Custom.NAME: Custom,
     Donau.NAME: Donau,
+    Prometheus.NAME: Prometheus,
     Slurm.NAME: Slurm,
     Tianyin.NAME: Tianyin,
 }
