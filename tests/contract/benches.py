@@ -167,6 +167,51 @@ class SlurmBench(Bench):
         self.lab.stop()
 
 
+class PrometheusBench(Bench):
+    """The monitoring of the lab's site hunan."""
+
+    expected = {}
+
+    def __init__(self, folder):
+        self.lab = Lab(folder, sites=["hunan"]).start()
+        self.site = self.lab.site("hunan")
+        self.config = sites.load(str(self.lab.config))
+
+    def platform(self, tenant=None):
+        return self.config.platform("hunan", "metrics", tenant)
+
+    def counters(self):
+        return self.site.counters()
+
+    def reset(self):
+        self.site.reset_counters()
+
+    def copies(self, name):
+        return 0
+
+    def fault(self, kind, **options):
+        self.site.fault(kind, **options)
+
+    def heal(self):
+        self.site.heal()
+
+    def forget_finished(self):
+        raise NotImplementedError("it has no jobs")
+
+    @contextlib.contextmanager
+    def expired(self):
+        path = self.config.secret_path("hunan-metrics")
+        good = path.read_bytes()
+        keys.write_private(path, self.site.token(lifespan_s=-60).encode())
+        try:
+            yield
+        finally:
+            keys.write_private(path, good)
+
+    def stop(self):
+        self.lab.stop()
+
+
 class RealSlurmBench(Bench):
     """One of the two real clusters, which are started together and stopped with the last of them."""
 
@@ -317,7 +362,13 @@ def custom(folder):
     return ProfiledBench(folder, ("lakeside", "third"), "/v3/jobs", expected, source=THIRD)
 
 
-BENCHES = {"aofei": aofei, "custom": custom, "slurm": SlurmBench, "tianyin": tianyin}
+BENCHES = {
+    "aofei": aofei,
+    "custom": custom,
+    "prometheus": PrometheusBench,
+    "slurm": SlurmBench,
+    "tianyin": tianyin,
+}
 #: platform → further benches by name, with the real software
 REAL = {
     "slurm": {f"slurm-real-{name}": functools.partial(RealSlurmBench, name=name) for name in ("hunan", "centre-a")},

@@ -31,16 +31,23 @@ def servers(tmp_path_factory):
         bench.stop()
 
 
+def needed(metafunc):
+    """Return the verbs that a test is about: those of its mark `needs`, and `submit` where it takes a job's name."""
+    verbs = {verb for mark in metafunc.definition.iter_markers("needs") for verb in mark.args}
+    return verbs | {"submit" for name in ("name", "until") if name in metafunc.fixturenames}
+
+
 def pytest_generate_tests(metafunc):
-    """A module that names its PLATFORM is tried on that one or those, every other on the registry and the real ones."""
+    """A module that names its PLATFORM is tried on that one, every other on all of the registry, and the real ones.
+
+    A platform that says no to a verb is not tried on it: that its no has a sentence is a test of its own.
+    """
     if "bench" in metafunc.fixturenames:
         only = getattr(metafunc.module, "PLATFORM", ())
         only = (only,) if isinstance(only, str) else only
         # Where the real ones are missing, tests/real says so, once. In CI they must not be missing.
         real = REAL if os.environ.get("CI") or not packages.missing() else {}
-        # What a platform cannot do it refuses with a sentence, which the common suite asks for.
-        needs = getattr(metafunc.module, "NEEDS", None)
-        able = [name for name, kind in sorted(PLATFORMS.items()) if kind.can(needs) is None]
+        able = [name for name, kind in sorted(PLATFORMS.items()) if all(kind.can(v) is None for v in needed(metafunc))]
         every = [name for platform in able for name in (platform, *real.get(platform, ()))]
         metafunc.parametrize("bench", only or every, indirect=True)
 
@@ -57,7 +64,8 @@ def bench(request, servers):
 def platform(bench):
     made = bench.platform()
     yield made
-    made.files.close()
+    if made.endpoint.data:
+        made.files.close()
     made.connection.http.close()
 
 

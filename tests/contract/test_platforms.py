@@ -63,6 +63,7 @@ def test_ping_says_as_what_it_answers(bench, platform):
     assert bench.counters()["writes"] == 0
 
 
+@pytest.mark.needs("pools")
 def test_pools_are_facts(bench, platform):
     expected = bench.expected
     (pool,) = [p for p in platform.pools() if p.name == expected["pool"]]
@@ -81,6 +82,7 @@ def test_pools_are_facts(bench, platform):
     assert bench.counters()["writes"] == 0
 
 
+@pytest.mark.needs("pools")
 def test_unknown_is_null_and_never_zero(platform):
     (pool, *_others) = platform.pools()
     assert pool.price.accelerator_fen_h is None
@@ -277,6 +279,7 @@ def test_a_wrong_checksum_leaves_nothing_behind(bench, platform, name):
     assert not files.exists(f"{run}/x") and not files.exists(f"{run}/x.part")
 
 
+@pytest.mark.needs("submit")
 def test_only_what_lies_below_the_root_is_removed(platform):
     files = platform.files
     for path in (files.root(), "/", "/etc", f"{files.root()}/..", "../x", f"{files.root()}x", "."):

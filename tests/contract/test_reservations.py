@@ -14,7 +14,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.resources import JO
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import ReservationSpec
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs import VERBS
 
-NEEDS = "reserve"
+pytestmark = pytest.mark.needs("reserve")
 FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 

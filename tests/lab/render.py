@@ -5,9 +5,11 @@ endpoint port replaced, so that labs run side by side. Text is replaced rather t
 and line numbers of the site files stay.
 """
 
+import json
 import os
 import random
 import re
+import secrets as secrets_
 import shutil
 import socket
 from pathlib import Path
@@ -17,7 +19,9 @@ import yaml
 from tests.lab import keys
 
 GENERATED = ("credentials", "ca.pem", "known_hosts", "allowed_signers")
-PRINCIPALS = ("requester", "approver")
+PRINCIPALS = ("requester", "approver", "webhook")
+#: who may log in on the page of the lab's approval service, as what
+PEOPLE = {"requester": ["requester"], "approver": ["approver"], "operator": ["owner", "operator", "auditor", "admin"]}
 PORT = re.compile(r"(\bport:\s*)(\d+)")
 HARDWARE = yaml.safe_load(Path(__file__).with_name("sites.yml").read_text())
 #: endpoints with a process of their own: "<site>/<endpoint>" → hardware
@@ -55,13 +59,13 @@ def free_port(address: str, taken: set[int]) -> int:
     """Return a port below 32768 (above it the kernel hands out client ports) that can be bound now."""
     for _ in range(200):
         port = random.randint(10000, 32000)
-        if port not in taken and _bindable(address, port):
+        if port not in taken and bindable(address, port):
             taken.add(port)
             return port
     raise OSError(f"no free port at {address}")
 
 
-def _bindable(address: str, port: int) -> bool:
+def bindable(address: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -91,7 +95,7 @@ def copy_with_free_ports(source: Path, target: Path, remembered: dict, more: Pat
             address = addresses.get(int(match[2]), "127.0.0.1")
             if name not in ports:
                 old = remembered.get(name)
-                if old and old not in taken and _bindable(address, old):
+                if old and old not in taken and bindable(address, old):
                     taken.add(old)
                     ports[name] = old
                 else:
@@ -167,7 +171,21 @@ def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[st
     signers = []
     for who in PRINCIPALS:
         public = keys.ssh_key(secrets / who, f"{who}@lab.invalid")
-        keys.write_private(credentials / who, (secrets / who).read_bytes())
+        name = "webhook-signer" if who == "webhook" else who
+        keys.write_private(credentials / name, (secrets / who).read_bytes())
         signers.append(f'{who}@lab.invalid namespaces="approval@suanwang" {public}\n')
     _write(config / "allowed_signers", "".join(signers))
+    keys.write_private(credentials / "webhook-people", _people(secrets / "people.json").encode())
     return needs
+
+
+def _people(kept: Path) -> str:
+    """Return the people of the lab's page with their passwords, the same ones at every start."""
+    if not kept.exists():
+        people = {
+            f"{who}@lab.invalid": {"name": who.capitalize(), "roles": roles, "tenants": ["*"],
+                                   "password": secrets_.token_urlsafe(9)}
+            for who, roles in PEOPLE.items()
+        }  # fmt: skip
+        keys.write_private(kept, json.dumps(people, indent=1).encode())
+    return kept.read_text()

@@ -13,15 +13,15 @@ from tests.playbooks.project import Project
 SITES = {"hunan": "npu:ascend910b:8", "centre-a": "gpu:a800:8"}
 CODE = """\
 import os, time
-time.sleep(2)
+time.sleep(SECONDS)
 with open(os.path.join(os.environ["SWB_OUTPUT_DIR"], "part.txt"), "w") as stream:
     stream.write(os.environ["SWB_COMPONENT"])
 """
 
 
-def joint_task(folder):
+def joint_task(folder, seconds=2):
     (folder / "code").mkdir(parents=True)
-    (folder / "code" / "main.py").write_text(CODE)
+    (folder / "code" / "main.py").write_text(CODE.replace("SECONDS", str(seconds)))
     (folder / "rows.txt").write_text("rows\n" * 1000)
     task = {
         "name": "joint",

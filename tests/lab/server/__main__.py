@@ -23,6 +23,7 @@ class Site:
     """Everything of one site, wired together."""
 
     def __init__(self, folder: Path, spec: dict):
+        from tests.lab.metrics.watch import Watch
         from tests.lab.server.control import Control
         from tests.lab.server.counters import Counters
         from tests.lab.server.faults import Faults
@@ -39,7 +40,8 @@ class Site:
         self.cluster.settings.update(spec.get("settings", {}))
         self.cluster.load()
         self._recover(launch)
-        self.control = Control(spec["site"], self.cluster, self.counters, self.faults)
+        self.watch = Watch(spec["site"], self.cluster)
+        self.control = Control(spec["site"], self.cluster, self.counters, self.faults, self.watch)
         self.fronts: list = []
         self.login = None
         scheduler.start_thread(self.cluster)
@@ -60,16 +62,21 @@ class Site:
 
     # -- listening ---------------------------------------------------------------------------
     def listen_rest(self) -> None:
+        from tests.lab.metrics import routes as metrics
         from tests.lab.server import http
         from tests.lab.slurm import routes
 
         key = Path(self.spec["jwt_key"]).read_bytes()
 
-        def respond(method, target, headers, body, expired):
+        def platform(method, target, headers, body, expired):
             return routes.answer(self.cluster, key, method, target, headers, body, expired)
+
+        def monitoring(method, target, headers, body, expired):
+            return metrics.answer(self.watch, key, method, target, headers, expired)
 
         for row in self.spec["endpoints"]:
             if row["protocol"] == "https":
+                respond = platform if row["platform"] == "slurm" else monitoring
                 front = http.Server(
                     (row["address"], row["port"]), http.faulty(respond, self.faults, self.counters),
                     row["certificate"], row["key"], lambda peer: self.counters.note_peer("rest", peer),

@@ -13,8 +13,8 @@ from tests.lab.slurm.answers import Answer
 class Control:
     """Answers ``/lab…`` for one site."""
 
-    def __init__(self, site, cluster, counters, faults):
-        self.site, self.cluster, self.counters, self.faults = site, cluster, counters, faults
+    def __init__(self, site, cluster, counters, faults, watch):
+        self.site, self.cluster, self.counters, self.faults, self.watch = site, cluster, counters, faults, watch
 
     def respond(self, method, target, headers, body, peer):
         path = target.partition("?")[0].rstrip("/")
@@ -71,7 +71,18 @@ class Control:
         else:
             raise ValueError(f"fault {kind!r}; there are {sorted(FRONT | troubles.KINDS)}")
 
+    def alert(self, name, **options):
+        self.watch.raise_alert(name, **options)
+
+    def calm(self, name):
+        self.watch.clear_alert(name)
+
+    def trouble(self, what, kind):
+        """Let an exporter (``npu-exporter``, or that of one node) be ``down`` or ``frozen``."""
+        self.watch.trouble(what, kind)
+
     def heal(self):
+        self.watch.heal()
         self.faults.heal()
         troubles.heal(self.cluster)
 
@@ -85,6 +96,9 @@ class Control:
             cluster.limits.update(limits or {})
             cluster.touch("jobs")
 
+    def seen(self, sha256):
+        return {"seen": self.counters.has_seen(sha256)}
+
     def peers(self):
         return {"peers": self.counters.peers}
 
@@ -95,7 +109,8 @@ class Control:
     ROUTES = {
         ("GET", "/lab"): info, ("POST", "/lab/reset_counters"): reset, ("GET", "/lab/jobs"): jobs,
         ("POST", "/lab/foreign"): foreign, ("POST", "/lab/fault"): fault, ("DELETE", "/lab/fault"): heal,
-        ("POST", "/lab/set"): set, ("GET", "/lab/peers"): peers,
+        ("POST", "/lab/set"): set, ("GET", "/lab/peers"): peers, ("POST", "/lab/seen"): seen,
         ("POST", "/lab/command"): command,
+        ("POST", "/lab/alert"): alert, ("DELETE", "/lab/alert"): calm, ("POST", "/lab/exporter"): trouble,
         ("POST", "/lab/reservation"): reserve, ("DELETE", "/lab/reservation"): unreserve,
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """What was asked of a site: reads and writes by kind, and who connected."""
 
 import collections
+import hashlib
 import re
 import shlex
 import threading
@@ -62,6 +63,7 @@ class Counters:
     def __init__(self):
         self._lock = threading.Lock()
         self._peers = collections.deque(maxlen=2000)
+        self._headers = {}
         self.reset()
 
     def reset(self) -> None:
@@ -79,6 +81,19 @@ class Counters:
         with self._lock:
             self._counts[kind]["write" if write else "read"] += 1
             self._calls[f"{kind} {call}"] += 1
+
+    def note_headers(self, headers) -> None:
+        """Remember the SHA-256 of every value, so that a test can prove that a credential came here."""
+        with self._lock:
+            for value in headers.values():
+                self._headers[hashlib.sha256(value.encode()).hexdigest()] = None
+            while len(self._headers) > 5000:
+                del self._headers[next(iter(self._headers))]
+
+    def has_seen(self, sha256: str) -> bool:
+        """Return whether a header of any request had the value with this hash."""
+        with self._lock:
+            return sha256 in self._headers
 
     def note_peer(self, service: str, peer) -> None:
         with self._lock:

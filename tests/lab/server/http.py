@@ -152,6 +152,7 @@ def faulty(respond, faults, counters, changes=_changes):
         path = target.partition("?")[0]
         write = changes(method, path)
         counters.note("rest", write, f"{method} {path}")
+        counters.note_headers(headers)
         faults.delay(path)
         if faults.take("cut", path):
             raise Cut

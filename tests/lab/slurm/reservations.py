@@ -1,7 +1,7 @@
 """Reservations as slurmctld makes and ends them: whole nodes, by an Operator, never over what runs.
 
 The order of the checks and the texts are those of 22.05.8, seen. Two oddities are here on purpose: a start may lie
-ten minutes in the past, and a count of nodes above what the partition has is cut to what it has.
+ten minutes in the past, and a count of nodes above what is free is cut to what is, unless nothing is.
 """
 
 import time
@@ -33,9 +33,8 @@ def make(cluster, user: str, name: str, start: int, minutes: int, users: list[st
         if any(_reserved(cluster, node, start, end) for node in chosen):
             raise SlurmError(2103)
     else:
-        count = min(count, len(members))
         free = [node for node in members if not _reserved(cluster, node, start, end) and _idle(cluster, node, start)]
-        if len(free) < count:
+        if not free:
             raise SlurmError(2102)
         chosen = free[:count]
     cluster.reservations[name] = {

@@ -115,11 +115,22 @@ class Window:
 
 @dataclass(frozen=True)
 class Usage:
-    """Measured use in per cent of the whole pool."""
+    """How busy the whole pool is.
+
+    basis: ``allocated`` (what the scheduler has given away) or ``measured`` (by exporters, at `measured_at`).
+    covered_pct: the share of the pool's cards, or of its nodes where it has none, that the figures stand on.
+    power_w: of all cards together; temperature_c: of the hottest.
+    """
 
     accelerator_pct: float | None = None
     cpu_pct: float | None = None
     memory_pct: float | None = None
+    accelerator_memory_pct: float | None = None
+    power_w: float | None = None
+    temperature_c: float | None = None
+    covered_pct: float | None = None
+    measured_at: str | None = None
+    basis: str | None = None
 
 
 @dataclass(frozen=True)
@@ -183,6 +194,33 @@ class Alarm:
     since: str | None = None
     source: str | None = None
     domain: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one label rule of a site's monitoring says of the pools that it is for.
+
+    rule: its place in the site file. pools: patterns of ``<endpoint>/<pool>``. cards, nodes: how many reported.
+    silent: targets of which nothing fresh is known, so that an alarm of theirs that is gone is no good news.
+    blind: why nothing at all is known.
+    """
+
+    rule: int
+    pools: tuple[str, ...]
+    usage: Usage = Usage()
+    cards: int | None = None
+    nodes: int | None = None
+    alarms: tuple[Alarm, ...] = ()
+    silent: tuple[str, ...] = ()
+    blind: str | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a site's monitoring says. alarms: those that no rule gives to a pool."""
+
+    readings: tuple[Reading, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -353,7 +391,11 @@ class Dataset:
 def to_plain(record):
     """Return a record as JSON types: dict, list, str, int, float, bool, None."""
     if dataclasses.is_dataclass(record):
-        return {f.name: to_plain(getattr(record, f.name)) for f in dataclasses.fields(record)}
+        found = {}
+        for name, write in _writers(type(record)):
+            value = getattr(record, name)
+            found[name] = value if write is None or value is None else write(value)
+        return found
     if isinstance(record, (list, tuple)):
         return [to_plain(item) for item in record]
     if isinstance(record, dict):
@@ -361,28 +403,44 @@ def to_plain(record):
     return record
 
 
-@functools.cache
-def _hints(cls):
-    return typing.get_type_hints(cls)
-
-
 def from_plain(cls, data):
     """Build record class `cls` from JSON types. Unknown keys are ignored: a newer snapshot stays readable."""
-    hints = _hints(cls)
-    known = {f.name for f in dataclasses.fields(cls)}
-    return cls(**{key: _value(hints[key], value) for key, value in data.items() if key in known})
+    readers, found = _readers(cls), {}
+    for name, value in data.items():
+        if name in readers:
+            read = readers[name]
+            found[name] = value if read is None or value is None else read(value)
+    return cls(**found)
 
 
-def _value(hint, value):
-    if value is None:
-        return None
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
+# What a field's type asks for is found once a class: a fleet has many records of few classes. None: as it is.
+_SCALARS = (str, int, float, bool)
+
+
+@functools.cache
+def _writers(cls):
+    hints = typing.get_type_hints(cls)
+    return tuple((f.name, None if _kind(hints[f.name]) in _SCALARS else to_plain) for f in dataclasses.fields(cls))
+
+
+@functools.cache
+def _readers(cls):
+    hints = typing.get_type_hints(cls)
+    return {f.name: _reader(_kind(hints[f.name])) for f in dataclasses.fields(cls)}
+
+
+def _reader(kind):
+    if typing.get_origin(kind) is tuple:
+        inner = _reader(_kind(typing.get_args(kind)[0]))
+        return tuple if inner is None else lambda value: tuple(None if item is None else inner(item) for item in value)
+    if dataclasses.is_dataclass(kind):
+        return functools.partial(from_plain, kind)
+    return None
+
+
+def _kind(hint):
+    """Return a type without `None`; a choice of several stays as it is."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
         options = [option for option in typing.get_args(hint) if option is not type(None)]
-        return _value(options[0], value) if len(options) == 1 else value
-    if origin is tuple:
-        inner = typing.get_args(hint)[0]
-        return tuple(_value(inner, item) for item in value)
-    if dataclasses.is_dataclass(hint):
-        return from_plain(hint, value)
-    return value
+        return options[0] if len(options) == 1 else hint
+    return hint

@@ -52,6 +52,8 @@ class Endpoint:
     native_user: str | None = None
     data: str | None = None
     shell: str | None = None
+    alerts: str | None = None
+    observes: tuple = ()
     storage: dict = dataclasses.field(default_factory=dict)
     requests_a_s: float | None = None
     capacity_domain: str | None = None
@@ -89,6 +91,11 @@ class Site:
     @property
     def platforms(self):
         return tuple(endpoint for endpoint in self.endpoints if endpoint.platform)
+
+    @property
+    def with_pools(self):
+        """Return the platform endpoints that have pools, which a monitoring system has not."""
+        return tuple(endpoint for endpoint in self.platforms if not observes(endpoint))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,6 +198,10 @@ class Connection:
     def http(self):
         return Http(self.site, self.endpoint, self.config.folder)
 
+    def beside(self, name):
+        """Return the Connection to another endpoint of the site, for the same tenant."""
+        return Connection(self.config, self.site, self.site.endpoint(name), self.tenant)
+
     def files(self):
         """Return the Files of the endpoint named under `data`, for the same tenant."""
         if not self.endpoint.data:
@@ -222,7 +233,7 @@ class Connection:
 def connect(params):
     """Return the Platform that a verb's parameters name: config, site, endpoint, tenant.
 
-    endpoint may be left out where the site has one platform only.
+    endpoint may be left out where the site has one platform with pools only.
     """
     config = load(params.get("config"))
     if not params.get("site"):
@@ -230,14 +241,20 @@ def connect(params):
     site = config.site(params["site"])
     name = params.get("endpoint")
     if not name:
-        if len(site.platforms) != 1:
+        if len(site.with_pools) != 1:
             raise Invalid(
-                f"the site has {len(site.platforms)} platforms, and no endpoint is named.",
+                f"the site has {len(site.with_pools)} platforms, and no endpoint is named.",
                 site=site.id,
                 way_out=f"Endpoints: {', '.join(e.id for e in site.platforms)}.",
             )
-        name = site.platforms[0].id
+        name = site.with_pools[0].id
     return config.platform(site.id, name, params.get("tenant"))
+
+
+def observes(endpoint):
+    """Return whether an endpoint watches the pools of others instead of having its own."""
+    kind = platform_class(endpoint.platform)
+    return kind.can("pools") is not None and kind.can("usage") is None
 
 
 def config_folder(named=None, environ=None):
@@ -370,7 +387,7 @@ def _check_addresses(path, data):
 
 
 def _check_endpoints(path, data):
-    """Check what a schema cannot: known platforms, one endpoint an id, `data` and `shell` name one."""
+    """Check what a schema cannot: known platforms, one endpoint an id, `data`, `shell` and `alerts` name one."""
     names = [endpoint["id"] for endpoint in data["endpoints"]]
     for number, endpoint in enumerate(data["endpoints"]):
         if endpoint.get("platform"):
@@ -382,7 +399,7 @@ def _check_endpoints(path, data):
             raise _wrong(
                 path, number, "id", f"{endpoint['id']!r} is there twice.", "Give each endpoint an id of its own."
             )
-        for field in ("data", "shell"):
+        for field in ("data", "shell", "alerts"):
             if endpoint.get(field) and endpoint[field] not in names:
                 said = f"there is no endpoint {endpoint[field]!r}."
                 raise _wrong(path, number, field, said, f"It has: {', '.join(names)}.")

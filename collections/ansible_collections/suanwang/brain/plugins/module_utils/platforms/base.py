@@ -18,7 +18,7 @@ except ImportError:  # ansible-test imports this file without our requirements
     jmespath = None
 
 VERBS = (
-    "ping pools alarms quota set_quota reserve reservation release put_dataset dataset remove_dataset"
+    "ping pools alarms usage quota set_quota reserve reservation release put_dataset dataset remove_dataset"
     " submit job jobs cancel log fetch_artifact serve inference_service unserve"
     " create_instance instance delete_instance"
 ).split()
@@ -77,7 +77,11 @@ class Platform:
     @classmethod
     def can(cls, verb):
         """Return None where the verb works, else the sentence that says why not."""
-        return cls.CAPABILITIES.get(verb)
+        sentence = cls.CAPABILITIES.get(verb)
+        own = getattr(Platform, verb, None)
+        if sentence is None and own and getattr(cls, verb) is own:
+            return "this platform file has no such verb."
+        return sentence
 
     def refuse(self, verb):
         raise Unsupported(f"{self.NAME} cannot {verb}: {self.can(verb)}", site=self.site.id, request=verb)
@@ -94,6 +98,10 @@ class Platform:
     def alarms(self):
         """Return Alarm records."""
         self.refuse("alarms")
+
+    def usage(self):
+        """Return the Observation of a monitoring system: measured use and alarms, for pools of other platforms."""
+        self.refuse("usage")
 
     def quota(self):
         """Return Quota records of the account."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 from ..errors import Invalid
 from .aofei import Aofei
 from .custom import Custom
+from .prometheus import Prometheus
 from .slurm import Slurm
 from .tianyin import Tianyin
 
 PLATFORMS = {
     Aofei.NAME: Aofei,
     Custom.NAME: Custom,
+    Prometheus.NAME: Prometheus,
     Slurm.NAME: Slurm,
     Tianyin.NAME: Tianyin,
 }
