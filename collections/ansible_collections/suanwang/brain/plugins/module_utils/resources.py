@@ -171,13 +171,17 @@ class Power:
 
 @dataclass(frozen=True)
 class Runtime:
-    """A framework installed at a site. accelerator: a model or None for any; launch: argument list."""
+    """A framework at a site. accelerator: a model or None for any; launch: argument list.
+
+    image: what a platform of containers starts for it, by the platform's name.
+    """
 
     framework: str
     version: str | None = None
     arch: str | None = None
     accelerator: str | None = None
     launch: tuple[str, ...] = ()
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -279,6 +283,7 @@ class Pool:
     price: Price = Price()
     power: Power = Power()
     runtimes: tuple[Runtime, ...] = ()
+    images: tuple[str, ...] | None = None
     data_levels: tuple[str, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     path: Path = Path()
@@ -319,6 +324,7 @@ class JobSpec:
     wall_s: int = 3600
     account: str | None = None
     reservation: str | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True)
