@@ -19,7 +19,8 @@ ROOMS = {
     "configfile": {"errors"},
     "jobfile": {"errors", "names"},
     "hostvars": {"errors", "resources"},
-    "http": {"errors", "resources"},
+    "httplink": {"errors"},
+    "http": {"errors", "resources", "httplink"},
     "sshlink": {"errors"},
     "ssh": {"errors", "resources", "sshlink"},
     "nodefacts": {"names", "resources"},
@@ -76,7 +77,7 @@ PLACES = {
 
 # Package → the files that may import it.
 ONLY_IN = {
-    "requests": {f"{MODULE_UTILS}/http.py"},
+    "requests": {f"{MODULE_UTILS}/httplink.py"},
     "asyncssh": {
         f"{MODULE_UTILS}/sshlink.py",
         f"{COLLECTION}/plugins/plugin_utils/statement.py",

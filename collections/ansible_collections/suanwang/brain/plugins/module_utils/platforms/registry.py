@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from ..errors import Invalid
+from .openstack import OpenStack
 from .prometheus import Prometheus
 from .slurm import Slurm
 
 PLATFORMS = {
+    OpenStack.NAME: OpenStack,
     Prometheus.NAME: Prometheus,
     Slurm.NAME: Slurm,
 }
