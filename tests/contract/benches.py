@@ -10,10 +10,12 @@ import platform
 import time
 from abc import ABC
 from abc import abstractmethod
+from pathlib import Path
 
 from ansible_collections.suanwang.brain.plugins.module_utils import jobfile
 from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils import sites
+from ansible_collections.suanwang.brain.plugins.module_utils.resources import JOB_ENDED
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JobSpec
 from tests.lab import keys
 from tests.lab.lab import Lab
@@ -22,6 +24,8 @@ from tests.lab.rest import Rest
 from tests.real import daemons
 from tests.real import packages
 from tests.real.slurm import RealSlurm
+
+THIRD = Path(__file__).parents[1] / "lab" / "profiled" / "third_config"
 
 
 class Bench(ABC):
@@ -48,7 +52,12 @@ class Bench(ABC):
 
     @abstractmethod
     def fault(self, kind):
-        """Inject: ``lost_answer`` of the next submit, ``dead``, ``live_list_down``, ``history_down``."""
+        """Inject: ``lost_answer`` of the next submit, ``lost_reservation`` of the next one that is made, ``dead``,
+        ``live_list_down``, ``history_down``."""
+
+    def reservations(self):
+        """Return the names of all reservations, as only the server knows."""
+        return []
 
     @abstractmethod
     def heal(self):
@@ -94,7 +103,8 @@ class SlurmBench(Bench):
     }  # fmt: skip
 
     def __init__(self, folder):
-        self.lab = Lab(folder, sites=["hunan"]).start()
+        # Where the customer's clocks stand, so that no time is right by chance.
+        self.lab = Lab(folder, sites=["hunan"], environment={"TZ": "Asia/Shanghai"}).start()
         self.site = self.lab.site("hunan")
         self.config = sites.load(str(self.lab.config))
         model = self.config.site("hunan").accelerators["npu:ascend910b"]
@@ -114,8 +124,14 @@ class SlurmBench(Bench):
         return sum(job["name"] == name for job in self.site.jobs())
 
     def fault(self, kind):
-        real = {"live_list_down": "ctld_down", "history_down": "dbd_down"}.get(kind, kind)
-        self.site.fault(real, **({"n": 1} if real == "lost_answer" else {}))
+        real = {"live_list_down": "ctld_down", "history_down": "dbd_down", "lost_reservation": "lost_answer"}.get(
+            kind, kind
+        )
+        path = {"path": "scontrol create"} if kind == "lost_reservation" else {}
+        self.site.fault(real, **({"n": 1, **path} if real == "lost_answer" else {}))
+
+    def reservations(self):
+        return list(self.site.info()["reservations"])
 
     def heal(self):
         self.site.heal()
@@ -127,6 +143,8 @@ class SlurmBench(Bench):
             operator.call("DELETE", f"job/{number}")
         for number in left:
             operator.until(number)
+        for name in self.reservations():
+            self.site.unreserve(name)
         operator.close()
 
     def forget_finished(self):
@@ -280,10 +298,19 @@ class RealSlurmBench(Bench):
 
     def fault(self, kind):
         real = {"live_list_down": "ctld_down", "history_down": "dbd_down"}.get(kind, kind)
-        self.site.fault(real, **({"n": 1} if real == "lost_answer" else {}))
+        if kind == "lost_reservation":
+            self.site.login.lose("scontrol create")
+        else:
+            self.site.fault(real, **({"n": 1} if real == "lost_answer" else {}))
+
+    def reservations(self):
+        listed = self.site.tool("scontrol", "-o", "show", "reservation").splitlines()
+        return [line.split()[0].partition("=")[2] for line in listed if line.startswith("ReservationName=")]
 
     def heal(self):
         self.site.heal()
+        for name in self.reservations():
+            self.site.tool("scontrol", "delete", f"ReservationName={name}")
 
     def forget_finished(self):
         """Wait for it: MinJobAge is short, and the controller looks every half minute."""
@@ -306,7 +333,94 @@ class RealSlurmBench(Bench):
             self.shared.pop().stop()
 
 
-BENCHES = {"openstack": OpenStackBench, "prometheus": PrometheusBench, "slurm": SlurmBench}
+class ProfiledBench(Bench):
+    """A stand-in of a profiled platform: `place` in the lab, `submit` what only the path of a submit holds."""
+
+    def __init__(self, folder, place, submit, expected, **lab):
+        self.place, self.submit = place, submit
+        self.lab = Lab(folder, **lab).start()
+        self.site = self.lab.site("/".join(place))
+        self.config = sites.load(str(self.lab.config))
+        model = self.config.site(place[0]).accelerators[expected["native"]]
+        self.expected = {**expected, "model": model}
+        self.site.set(pending_s=[0.1, 0.2], ctld_block_s=0)
+
+    def platform(self, tenant="demo"):
+        return self.config.platform(*self.place, tenant)
+
+    def counters(self):
+        return self.site.counters()
+
+    def reset(self):
+        self.site.reset_counters()
+
+    def copies(self, name):
+        return sum(job["name"] == name for job in self.site.jobs())
+
+    def fault(self, kind):
+        real = {"live_list_down": "ctld_down", "history_down": "dbd_down"}.get(kind, kind)
+        self.site.fault(real, **({"n": 1, "path": self.submit} if real == "lost_answer" else {}))
+
+    def heal(self):
+        self.site.heal()
+        self.site.set(min_job_age=300)
+        # What a test left running would take its cards from the next one.
+        platform = self.platform()
+        for job in platform.jobs():
+            platform.cancel(job)
+        until = time.monotonic() + 10
+        while any(job.state not in JOB_ENDED for job in platform.jobs()):
+            assert time.monotonic() < until, platform.jobs()
+            time.sleep(0.05)
+        platform.connection.http.close()
+
+    def forget_finished(self):
+        self.site.set(min_job_age=0)
+        until = time.monotonic() + 10
+        while any(job["in_memory"] and job["end_time"] for job in self.site.jobs()):
+            assert time.monotonic() < until, "the lab keeps finished jobs in its live list"
+            time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def expired(self):
+        self.site.fault("token_expiry")
+        try:
+            yield
+        finally:
+            self.site.heal()
+
+    def stop(self):
+        self.lab.stop()
+
+
+def expects(pool, arch, native, accelerators, cpu, nodes):
+    return {"pool": pool, "arch": arch, "native": native, "accelerators": accelerators, "cpu": cpu, "nodes": nodes}
+
+
+def aofei(folder):
+    expected = expects("h800", "x86_64", "nvidia.com/gpu-h800", 24, 288, 3)
+    return ProfiledBench(folder, ("hangzhou-b", "aofei"), "/training", expected, sites=["hangzhou-b"], more=True)
+
+
+def tianyin(folder):
+    expected = expects("ascend", "aarch64", "Ascend910B3", 16, 384, 2)
+    return ProfiledBench(folder, ("hunan", "tianyin"), "/apptemplates", expected, sites=["hunan"], more=True)
+
+
+def custom(folder):
+    """Return the bench of a platform of a third shape, which is nothing but a profile in its site's config folder."""
+    expected = expects("small", "x86_64", "gpu:l20", 12, 192, 3)
+    return ProfiledBench(folder, ("lakeside", "third"), "/v3/jobs", expected, source=THIRD)
+
+
+BENCHES = {
+    "aofei": aofei,
+    "custom": custom,
+    "openstack": OpenStackBench,
+    "prometheus": PrometheusBench,
+    "slurm": SlurmBench,
+    "tianyin": tianyin,
+}
 #: platform → further benches by name, with the real software
 REAL = {
     "slurm": {f"slurm-real-{name}": functools.partial(RealSlurmBench, name=name) for name in ("hunan", "centre-a")},

@@ -43,12 +43,13 @@ def pytest_generate_tests(metafunc):
     A platform that says no to a verb is not tried on it: that its no has a sentence is a test of its own.
     """
     if "bench" in metafunc.fixturenames:
-        only = getattr(metafunc.module, "PLATFORM", None)
+        only = getattr(metafunc.module, "PLATFORM", ())
+        only = (only,) if isinstance(only, str) else only
         # Where the real ones are missing, tests/real says so, once. In CI they must not be missing.
         real = REAL if os.environ.get("CI") or not packages.missing() else {}
         able = [name for name, kind in sorted(PLATFORMS.items()) if all(kind.can(v) is None for v in needed(metafunc))]
         every = [name for platform in able for name in (platform, *real.get(platform, ()))]
-        metafunc.parametrize("bench", [only] if only else every, indirect=True)
+        metafunc.parametrize("bench", only or every, indirect=True)
 
 
 @pytest.fixture
@@ -69,9 +70,15 @@ def platform(bench):
 
 
 @pytest.fixture
-def name():
+def fresh(platform):
+    """Return a function: component → its name in a fresh run, as the platform allows names."""
+    return lambda component: names.name(names.new_run(time.time() * 1000), component, 1, platform.NAME_RULE.dot)
+
+
+@pytest.fixture
+def name(fresh):
     """Return the name of a component of a fresh run."""
-    return names.name(names.new_run(time.time() * 1000), "work", 1)
+    return fresh("work")
 
 
 @pytest.fixture

@@ -155,11 +155,10 @@ def test_cancel_twice(bench, platform, name, until):
     assert platform.job(name).state == "cancelled"
 
 
-def test_cancel_spares_a_stranger_under_a_reused_id(bench, platform, name, until):
+def test_cancel_spares_a_stranger_under_a_reused_id(bench, platform, name, fresh, until):
     platform.submit(bench.spec(platform, name, "sleep 60"))
     job = until(platform, name, "running")
-    other = names.name(names.new_run(time.time() * 1000), "other", 1)
-    platform.cancel(dataclasses.replace(job, name=other))
+    platform.cancel(dataclasses.replace(job, name=fresh("other")))
     assert platform.job(name).state == "running"
     platform.cancel(job)
 
@@ -254,6 +253,7 @@ def test_bytes_go_there_and_come_back(bench, platform, name, tmp_path):
     source.write_bytes(content)
     path = f"{files.root()}/{run}/data/{digest}/数据 a.bin"
     assert files.dataset(path) is None and not files.exists(path)
+    assert files.read_text(path) is None and files.tail(path) == []
     assert files.put(source, path, sha256=digest, check=True) is True
     assert not files.exists(path)
     assert files.put(source, path, sha256=digest) is True

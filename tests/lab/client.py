@@ -1,5 +1,6 @@
 """Client of a site's control API; standard library only, so that whoever holds a lab can use it."""
 
+import hashlib
 import http.client
 import json
 
@@ -61,6 +62,10 @@ class ControlClient:
 
     def unreserve(self, name: str) -> None:
         self._ask("DELETE", "/lab/reservation", name=name)
+
+    def has_seen(self, value: str) -> bool:
+        """Return whether a header of any request to its REST had this value."""
+        return self._ask("POST", "/lab/seen", sha256=hashlib.sha256(value.encode()).hexdigest())["seen"]
 
     def alert(self, name: str, **options) -> None:
         """Raise an alert: severity, labels, summary."""

@@ -5,9 +5,11 @@ endpoint port replaced, so that labs run side by side. Text is replaced rather t
 and line numbers of the site files stay.
 """
 
+import json
 import os
 import random
 import re
+import secrets as secrets_
 import shutil
 import socket
 from pathlib import Path
@@ -17,20 +19,25 @@ import yaml
 from tests.lab import keys
 
 GENERATED = ("credentials", "ca.pem", "known_hosts", "allowed_signers")
-PRINCIPALS = ("requester", "approver")
+PRINCIPALS = ("requester", "approver", "webhook")
+#: who may log in on the page of the lab's approval service, as what
+PEOPLE = {"requester": ["requester"], "approver": ["approver"], "operator": ["owner", "operator", "auditor", "admin"]}
 PORT = re.compile(r"(\bport:\s*)(\d+)")
 HARDWARE = yaml.safe_load(Path(__file__).with_name("sites.yml").read_text())
+#: endpoints with a process of their own: "<site>/<endpoint>" → hardware
+APART = yaml.safe_load((Path(__file__).parent / "profiled" / "hardware.yml").read_text())
 
 
-def site_files(source: Path, wanted=None) -> dict[str, Path]:
-    """Return site name → file for the lab sites of a config folder, `wanted` only if given."""
+def site_files(source: Path, wanted=None, more: Path | None = None) -> dict[str, Path]:
+    """Return site name → file for the lab sites of a config folder and the one laid over it, `wanted` only if given."""
+    paths = {path.name: path for folder in filter(None, (source, more)) for path in (folder / "sites").glob("*.yml")}
     found = {}
-    for path in sorted((source / "sites").glob("*.yml")):
+    for _name, path in sorted(paths.items()):
         site = yaml.safe_load(path.read_text())
         if wanted is None or site["site"] in wanted:
             if not site.get("lab"):
                 raise ValueError(f"{path}: not a lab site (lab: true is missing)")
-            if site["site"] not in HARDWARE:
+            if not any(name.partition("/")[0] == site["site"] for name in (*HARDWARE, *APART)):
                 raise ValueError(f"{path}: sites.yml of the lab has no row {site['site']!r}")
             found[site["site"]] = path
     missing = set(wanted or ()) - set(found)
@@ -39,17 +46,26 @@ def site_files(source: Path, wanted=None) -> dict[str, Path]:
     return found
 
 
+def processes(files: dict[str, Path]) -> set[str]:
+    """Return the names of the processes that serve these sites: a site, or an endpoint that has one of its own."""
+    found = set()
+    for site, path in files.items():
+        names = {f"{site}/{endpoint['id']}" for endpoint in yaml.safe_load(path.read_text())["endpoints"]}
+        found |= names & set(APART) | ({site} if names - set(APART) else set())
+    return found
+
+
 def free_port(address: str, taken: set[int]) -> int:
     """Return a port below 32768 (above it the kernel hands out client ports) that can be bound now."""
     for _ in range(200):
         port = random.randint(10000, 32000)
-        if port not in taken and _bindable(address, port):
+        if port not in taken and bindable(address, port):
             taken.add(port)
             return port
     raise OSError(f"no free port at {address}")
 
 
-def _bindable(address: str, port: int) -> bool:
+def bindable(address: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -59,13 +75,15 @@ def _bindable(address: str, port: int) -> bool:
     return True
 
 
-def copy_with_free_ports(source: Path, target: Path, remembered: dict) -> dict:
-    """Copy `source` to `target` with free ports; returns {"site port": free port}.
+def copy_with_free_ports(source: Path, target: Path, remembered: dict, more: Path | None = None) -> dict:
+    """Copy `source`, and `more` over it, to `target` with free ports; returns {"site port": free port}.
 
     `remembered` ports of an earlier start are taken again while they are free: what a client remembers stays true.
     """
     target.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, target, dirs_exist_ok=True, ignore=lambda _, names: set(names) & set(GENERATED))
+    shutil.copytree(source, target, dirs_exist_ok=True, ignore=lambda _, names: set(names) & {*GENERATED, "more"})
+    if more:
+        shutil.copytree(more, target, dirs_exist_ok=True)
     ports, taken = {}, set()
     for path in sorted((target / "sites").glob("*.yml")):
         text = path.read_text()
@@ -77,7 +95,7 @@ def copy_with_free_ports(source: Path, target: Path, remembered: dict) -> dict:
             address = addresses.get(int(match[2]), "127.0.0.1")
             if name not in ports:
                 old = remembered.get(name)
-                if old and old not in taken and _bindable(address, old):
+                if old and old not in taken and bindable(address, old):
                     taken.add(old)
                     ports[name] = old
                 else:
@@ -86,6 +104,20 @@ def copy_with_free_ports(source: Path, target: Path, remembered: dict) -> dict:
 
         path.write_text(PORT.sub(replace, text))
     return ports
+
+
+def _apart(authority, folder: Path, credentials: Path, endpoint: dict) -> dict:
+    """Return what the process of one endpoint needs; its secret is random, made once, and the client's credential."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    secret = folder / "secret"
+    if not secret.exists():
+        words = [random.SystemRandom().randbytes(12).hex() for _ in range(2)]
+        keys.write_private(secret, ":".join(words).encode() + b"\n")
+    keys.write_private(credentials / endpoint["credential"], secret.read_bytes())
+    pair = authority.serve(endpoint["tls"]["server_name"], endpoint["address"], folder)
+    row = {key: endpoint[key] for key in ("id", "protocol", "address", "port", "platform")}
+    return {"module": "tests.lab.profiled", "secret": str(secret),
+            "endpoints": [{**row, "certificate": str(pair[0]), "key": str(pair[1])}]}  # fmt: skip
 
 
 def _write(path: Path, text: str) -> None:
@@ -114,6 +146,10 @@ def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[st
         needs[name] = {"endpoints": [], "host_key": str(folder / "ssh_host_ed25519_key"),
                        "authorized_key": login, "jwt_key": str(folder / "jwt_hs256.key")}  # fmt: skip
         for endpoint in site["endpoints"]:
+            apart = f"{name}/{endpoint['id']}"
+            if apart in APART:
+                needs[apart] = _apart(authority, secrets / name / endpoint["id"], credentials, endpoint)
+                continue
             address, port = endpoint["address"], endpoint["port"]
             need = {"id": endpoint["id"], "protocol": endpoint["protocol"], "address": address,
                     "port": port, "platform": endpoint.get("platform")}  # fmt: skip
@@ -128,12 +164,28 @@ def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[st
                 token = keys.mint_jwt(jwt_key, endpoint["native_user"])
                 keys.write_private(credential, token.encode() + b"\n")
             needs[name]["endpoints"].append(need)
+        if not needs[name]["endpoints"]:
+            del needs[name]
     _write(config / "ca.pem", authority.certificate_path.read_text())
     _write(config / "known_hosts", "".join(f"{line}\n" for line in known))
     signers = []
     for who in PRINCIPALS:
         public = keys.ssh_key(secrets / who, f"{who}@lab.invalid")
-        keys.write_private(credentials / who, (secrets / who).read_bytes())
+        name = "webhook-signer" if who == "webhook" else who
+        keys.write_private(credentials / name, (secrets / who).read_bytes())
         signers.append(f'{who}@lab.invalid namespaces="approval@suanwang" {public}\n')
     _write(config / "allowed_signers", "".join(signers))
+    keys.write_private(credentials / "webhook-people", _people(secrets / "people.json").encode())
     return needs
+
+
+def _people(kept: Path) -> str:
+    """Return the people of the lab's page with their passwords, the same ones at every start."""
+    if not kept.exists():
+        people = {
+            f"{who}@lab.invalid": {"name": who.capitalize(), "roles": roles, "tenants": ["*"],
+                                   "password": secrets_.token_urlsafe(9)}
+            for who, roles in PEOPLE.items()
+        }  # fmt: skip
+        keys.write_private(kept, json.dumps(people, indent=1).encode())
+    return kept.read_text()

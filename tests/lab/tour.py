@@ -1,9 +1,10 @@
-"""The first run of a new user: start the lab, perceive, propose, approve, apply, and bring the model home.
+"""The first run of a new user: lab, approval service, a task asked for, approved, carried out, and the model home.
 
-``make run`` is this. What is run is what a user types: ansible-playbook, with the checkout's own ansible.cfg.
+``make run`` is this. Two people are played over HTTP; what is launched is ansible-playbook, as a user types it.
 """
 
 import argparse
+import contextlib
 import fcntl
 import os
 import signal
@@ -13,7 +14,10 @@ from pathlib import Path
 
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
+from tests.lab import render
 from tests.lab.lab import Lab
+from tests.lab.service import Service
+from tests.lab.service import ServiceError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TASK = "examples/digits/task.yml"
@@ -24,10 +28,11 @@ class TourFailed(Exception):
 
 
 class Tour:
-    """The steps, in the order a user takes them."""
+    """The steps, in the order in which two people take them on the approval service's page."""
 
-    def __init__(self, lab, state):
+    def __init__(self, lab, state, service):
         self.lab = lab
+        self.service = service
         self.store = Store(state)
         self.inventory = lab.state / "fleet.brain.yml"
         self.inventory.write_text(f"plugin: suanwang.brain.fleet\nconfig: {lab.config}\n")
@@ -48,18 +53,40 @@ class Tour:
         if done.returncode:
             raise TourFailed(f"playbooks/{name}.yml ended with exit code {done.returncode}")
 
+    def asked(self):
+        """Ask for the example as the requester, and make the fastest proposal the plan; return the task."""
+        requester = self.service.log_in("requester")
+        task = requester.post("tasks", catalogue="digits")
+        say("requester", f"asks for {task['name']!r} of the catalogue: task {task['id']}")
+        requester.wait(f"tasks/{task['id']}", ("proposed",), bad=("refused",))
+        found = requester.get(f"tasks/{task['id']}/proposals")["items"]
+        for one in found:
+            figures = one["objectives"]
+            cost = figures["cost_fen"]
+            say("proposal", f"{' = '.join(one['labels'])}: {figures['finish_s']} s, "
+                f"{'cost not known' if cost is None else f'¥{cost / 100:.2f}'}; {one['reasons'][0]}")  # fmt: skip
+        fastest = next(one for one in found if "fastest" in one["labels"])
+        task = requester.post(f"tasks/{task['id']}/confirm", proposal=fastest["id"])
+        say("requester", f"confirms {fastest['label']}: plan {task['digest'][:8]} waits for approval")
+        return task
+
     def take(self):
-        """Take every step; return the last line."""
-        before = set(self.store.runs())
-        inventory = ("-i", str(self.inventory))
-        self.play("perceive", *inventory)
-        self.play("propose", *inventory, "-e", f"task={TASK}", "-e", "pick=fastest")
-        (run,) = set(self.store.runs()) - before
-        digest = (self.store.run_dir(run) / "digest").read_text()
-        key = self.lab.config / "credentials" / "approver"
-        self.play("approve", "-e", f"plan={digest[:16]}", "-e", f"key={key}")
-        self.play("apply", "-e", f"plan={digest[:16]}")
-        return self.verdict(run, digest)
+        """Take every step over HTTP; return the last line."""
+        print(f"\nThe approval service: {self.service.url}", flush=True)
+        self.play("perceive", "-i", str(self.inventory))
+        task = self.asked()
+        run = task["id"]
+        approver = self.service.log_in("approver")
+        approver.post(f"tasks/{run}/approve", digest=task["digest"])
+        say("approver", f"approves plan {task['digest'][:8]}; the service launches it")
+        shown = {}
+        for _id, kind, event in approver.events(run):
+            if kind == "journal":
+                follow(shown, event)
+        ended = approver.get(f"tasks/{run}")
+        if ended["state"] != "succeeded":
+            raise TourFailed(f"run {run} is {ended['state']}: {ended['message']}\n{self.service.tail()}")
+        return self.verdict(run, task["digest"])
 
     def verdict(self, run, digest):
         """Return the line that says what came home, from the closed journal and the file itself."""
@@ -88,21 +115,51 @@ def _own_folder(state):
     raise TourFailed(f"{state / 'lab'} holds a hundred running labs")
 
 
+def say(who, what):
+    print(f"  {who:<10} {what}", flush=True)
+
+
+def follow(shown, event):
+    """Print an event of the journal where it says something new of a component."""
+    name, kind = event.get("component"), event["event"]
+    word = event.get("state") or kind
+    if name and kind not in ("progress", "intent", "waiting") and shown.get(name) != word:
+        shown[name] = word
+        say("run", f"{event['at'][11:19]} {name:<16} {word} {event.get('pool', '')}".rstrip())
+
+
 def _what_next(tour):
+    people = tour.service.people()
     kept = ("SUANWANG_CONFIG", "SUANWANG_STATE", "SUANWANG_REQUESTER")
     exports = " ".join(f"{name}={tour.environment[name]}" for name in kept)
+    asked, judge = people["requester@lab.invalid"], people["approver@lab.invalid"]
     print(
         f"""
-The lab is still running. To go on, in another terminal, in this folder:
+Another task waits for your approval. The lab and its approval service are running:
+
+  the page       {tour.service.url}/
+  log in as      requester@lab.invalid  {asked["password"]}
+                 approver@lab.invalid   {judge["password"]}
+  to stop        Ctrl-C here
+
+On the shell, in another terminal, in this folder:
 
   . .venv/bin/activate; export {exports}
-  ansible-playbook playbooks/perceive.yml -i {tour.inventory}
   ansible-playbook playbooks/propose.yml -i {tour.inventory} -e task={TASK}
-  ansible-doc suanwang.brain.job
-
-Ctrl-C here stops the lab.""",
+""",
         flush=True,
     )
+
+
+def _port(folder):
+    """Return the page's port: the one it had last time, while that is free."""
+    kept = folder / "port"
+    with contextlib.suppress(OSError, ValueError):
+        if render.bindable("127.0.0.1", int(kept.read_text())):
+            return int(kept.read_text())
+    port = 8008 if render.bindable("127.0.0.1", 8008) else render.free_port("127.0.0.1", set())
+    kept.write_text(str(port))
+    return port
 
 
 def main(argv):
@@ -115,11 +172,14 @@ def main(argv):
     folder, lock = _own_folder(state)
     started = clock.now()
     print("Starting the lab: two sites, each with its own Slurm and login node …", flush=True)
-    with lock, Lab(folder) as lab:
-        tour = Tour(lab, state)
+    with lock, Lab(folder) as lab, Service(lab, state, _port(folder)) as service:
+        tour = Tour(lab, state, service)
         try:
             line = tour.take()
-        except TourFailed as error:
+            if not options.once:
+                print("", flush=True)
+                tour.asked()
+        except (TourFailed, ServiceError) as error:
             print(f"run failed: {error}", file=sys.stderr)
             return 1
         print(f"\n{clock.seconds_between(started, clock.now()):.0f} s after the start:", flush=True)
@@ -129,5 +189,5 @@ def main(argv):
             try:
                 signal.pause()
             except KeyboardInterrupt:
-                print("\nStopping the lab.", flush=True)
+                print("\nStopping the service and the lab.", flush=True)
     return 0

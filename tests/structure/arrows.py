@@ -10,6 +10,9 @@ from tests.structure.tree import MODULE_UTILS
 
 FLOOR = {"errors", "resources", "names", "jobfile", "configfile"}
 TRANSPORT = {"http", "ssh", "shell"}
+WEBHOOK_FLOOR = {"planning", "store", "resources", "errors", "names", "plugin_utils"} | {
+    f"webhook {room}" for room in ("records", "settings", "rights", "runs")
+}
 
 # Room → the rooms it may import. A room may always import itself, but for PLATFORMS.
 ROOMS = {
@@ -21,11 +24,12 @@ ROOMS = {
     "hostvars": {"errors", "resources"},
     "httplink": {"errors"},
     "http": {"errors", "resources", "httplink"},
-    "sshlink": {"errors"},
-    "ssh": {"errors", "resources", "sshlink"},
+    "files": {"errors", "resources"},
+    "sshlink": {"errors", "files"},
+    "ssh": {"errors", "resources", "files", "sshlink"},
     "nodefacts": {"names", "resources"},
     "shell": {"errors", "resources", "ssh"},
-    "profiled": FLOOR | TRANSPORT,
+    "profiled": FLOOR | TRANSPORT | {"files", "platform base", "nodefacts"},
     "platform base": FLOOR | TRANSPORT,
     "platforms": FLOOR | TRANSPORT | {"platform base", "profiled", "nodefacts"},
     "registry": {"errors", "platform base", "platforms"},
@@ -43,17 +47,20 @@ ROOMS = {
     "doc_fragments": set(),
     "filter": {"errors", "resources"},
     "installation plugins": {"errors", "resources", "filter"},
-    "webhook": {"planning", "store", "resources", "errors", "plugin_utils"},
-    "webhook pages": {"webhook api", "webhook"},
-    "webhook api": {"webhook records", "webhook rights", "webhook runs", "webhook"},
-    "webhook rights": {"webhook records"},
-    "webhook runs": {"webhook records"},
     "webhook records": set(),
+    "webhook settings": {"errors", "store", "plugin_utils"},
+    "webhook rights": {"webhook records", "webhook settings"},
+    "webhook runs": {"webhook records", "webhook settings", "errors", "names", "store", "plugin_utils"},
+    "webhook": WEBHOOK_FLOOR,
+    "webhook api": WEBHOOK_FLOOR | {"webhook"},
+    "webhook pages": WEBHOOK_FLOOR | {"webhook", "webhook api"},
+    "webhook app": WEBHOOK_FLOOR | {"webhook", "webhook api", "webhook pages"},
 }
 
 # Longest prefix wins.
 PLACES = {
     **{f"{MODULE_UTILS}/{name}.py": name for name in ROOMS if " " not in name},
+    f"{MODULE_UTILS}/profiled/": "profiled",
     f"{MODULE_UTILS}/platforms/": "platforms",
     f"{MODULE_UTILS}/platforms/__init__.py": "platform base",
     f"{MODULE_UTILS}/platforms/base.py": "platform base",
@@ -71,8 +78,11 @@ PLACES = {
     "webhook/pages/": "webhook pages",
     "webhook/api/": "webhook api",
     "webhook/rights.py": "webhook rights",
+    "webhook/config.py": "webhook settings",
+    "webhook/app.py": "webhook app",
+    "webhook/__main__.py": "webhook app",
     "webhook/runs/": "webhook runs",
-    **{f"webhook/{name}.py": "webhook records" for name in ("states", "database", "models")},
+    **{f"webhook/{name}": "webhook records" for name in ("states.py", "database.py", "models.py", "migrations/")},
 }
 
 # Package → the files that may import it.

@@ -39,7 +39,7 @@ IMPORTS = [
     (
         "webhook/app.py",
         "from ansible_collections.suanwang.brain.plugins.module_utils import sites",
-        "webhook may not import sites",
+        "webhook app may not import sites",
     ),
     ("webhook/api/runs.py", "from tests import lab", "does not import its tests"),
 ]

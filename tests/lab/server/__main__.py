@@ -83,13 +83,26 @@ class Site:
                 )  # fmt: skip
                 self.fronts.append(front.serve_in_background())
 
+    def _commands(self) -> Path:
+        """Make the folder of the commands that a login finds."""
+        from tests.lab.server import command
+        from tests.lab.slurm import commands
+
+        folder = self.folder / "bin"
+        folder.mkdir(exist_ok=True)
+        for name in commands.COMMANDS:
+            path = folder / name
+            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{command.__file__}" {name} "$@"\n')
+            path.chmod(0o755)
+        return folder
+
     async def listen_login(self) -> None:
         from tests.lab.server.login import Login
 
         if self.login is None:
             environment = {
-                "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.home), "USER": "brain",
-                "LOGNAME": "brain", "SHELL": "/bin/sh", "SLURM_CONF": str(self.cluster.conf),
+                "PATH": f"{self._commands()}:/usr/local/bin:/usr/bin:/bin", "LAB_SITE": str(self.folder),
+                "HOME": str(self.home), "SHELL": "/bin/sh", "SLURM_CONF": str(self.cluster.conf),
             }  # fmt: skip
             row = next(e for e in self.spec["endpoints"] if e["protocol"] == "ssh")
             self.login = Login((row["address"], row["port"]), self.spec["host_key"], self.spec["authorized_key"],

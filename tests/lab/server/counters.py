@@ -1,6 +1,8 @@
 """What was asked of a site: reads and writes by kind, and who connected."""
 
 import collections
+import hashlib
+import re
 import shlex
 import threading
 import time
@@ -14,6 +16,7 @@ uname hostname date readlink realpath basename dirname cmp diff grep sort cut tr
 sinfo sacct cd exit
 """.split()
 )
+ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 CHANGING_FIND = {"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fls"}
 
 
@@ -22,6 +25,8 @@ def reads_only(command: str) -> bool:
 
     >>> reads_only("test -f a && sha256sum a"), reads_only("cat a > b"), reads_only("mkdir -p x")
     (True, False, False)
+    >>> reads_only("env TZ=UTC0 scontrol -o show reservation"), reads_only("scontrol delete ReservationName=a")
+    (True, False)
     """
     lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|<>()`\n")
     lexer.whitespace = " \t\r"
@@ -38,10 +43,17 @@ def reads_only(command: str) -> bool:
             return False
         elif "$(" in word or "`" in word:
             return False
-        elif first:
-            if word.rpartition("/")[2] not in READ_ONLY:
+        elif first and (word == "env" or ASSIGNMENT.match(word)):
+            continue
+        elif first == "scontrol":
+            if word not in ("show", "ping", "version", "-o"):
                 return False
-            first = False
+            first = word == "-o" and first
+        elif first:
+            name = word.rpartition("/")[2]
+            if name not in READ_ONLY and name != "scontrol":
+                return False
+            first = name if name == "scontrol" else False
         elif word in CHANGING_FIND:
             return False
     return bool(words)
@@ -51,17 +63,37 @@ class Counters:
     def __init__(self):
         self._lock = threading.Lock()
         self._peers = collections.deque(maxlen=2000)
+        self._headers = {}
         self.reset()
 
     def reset(self) -> None:
         with self._lock:
             self._counts = {kind: {"read": 0, "write": 0} for kind in KINDS}
             self._calls = collections.Counter()
+            self._moved = {"in": 0, "out": 0}
+
+    def moved(self, way: str, size: int) -> None:
+        """Count bytes of files: ``in`` from a client, ``out`` to one."""
+        with self._lock:
+            self._moved[way] += size
 
     def note(self, kind: str, write: bool, call: str) -> None:
         with self._lock:
             self._counts[kind]["write" if write else "read"] += 1
             self._calls[f"{kind} {call}"] += 1
+
+    def note_headers(self, headers) -> None:
+        """Remember the SHA-256 of every value, so that a test can prove that a credential came here."""
+        with self._lock:
+            for value in headers.values():
+                self._headers[hashlib.sha256(value.encode()).hexdigest()] = None
+            while len(self._headers) > 5000:
+                del self._headers[next(iter(self._headers))]
+
+    def has_seen(self, sha256: str) -> bool:
+        """Return whether a header of any request had the value with this hash."""
+        with self._lock:
+            return sha256 in self._headers
 
     def note_peer(self, service: str, peer) -> None:
         with self._lock:
@@ -81,4 +113,5 @@ class Counters:
                 "writes": sum(row["write"] for row in counts.values()),
                 **counts,
                 "calls": dict(self._calls),
+                "moved": dict(self._moved),
             }

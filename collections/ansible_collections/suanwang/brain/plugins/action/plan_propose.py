@@ -13,15 +13,12 @@ from ..module_utils.errors import Invalid
 from ..module_utils.names import new_run
 from ..plugin_utils import clock
 from ..plugin_utils import console
-from ..plugin_utils import intake
+from ..plugin_utils import proposing
 from ..plugin_utils import showing
 from ..plugin_utils.api import BrainAction
 from ..plugin_utils.fleet import pools_of
-from ..plugin_utils.planning.plan import build
 from ..plugin_utils.planning.propose import pick
-from ..plugin_utils.planning.propose import propose
 from ..plugin_utils.planning.revise import revise
-from ..plugin_utils.promised import promised
 from ..plugin_utils.statement import principals_listed
 from ..plugin_utils.store import Store
 
@@ -40,18 +37,8 @@ class ActionModule(BrainAction):
     def act(self, task_vars):
         params = self.parameters(_SPEC)
         store, config = Store(), sites.load(params["config"])
-        task, folder, task_sha256 = intake.read_task(params["task"])
-        facts = intake.facts(task, folder, store)
-        found = propose(
-            task,
-            facts,
-            pools_of(task_vars),
-            config.links,
-            promised(store, clock.now()),
-            config.policy,
-            config.tenants,
-            clock.now(),
-        )
+        reading, now = proposing.read(params["task"], store), clock.now()
+        found = proposing.proposals(reading, pools_of(task_vars), config, proposing.commitments(store, now), now)
         self._display.display(showing.proposals(found))
         if not params["pick"] and not params["edits"]:
             first = found.proposals[0].labels[0]
@@ -61,22 +48,12 @@ class ActionModule(BrainAction):
         if params["edits"]:
             chosen, deltas = revise(found, chosen, configfile.parse(params["edits"]))
             self._display.display(showing.deltas(deltas))
-        return self._write(params, store, config, found, chosen, task, facts, task_sha256)
+        return self._write(params, store, config, chosen, reading)
 
-    def _write(self, params, store, config, found, chosen, task, facts, task_sha256):
+    def _write(self, params, store, config, chosen, reading):
         requester = _requester(params["requester"], config)
         run = new_run(time.time() * 1000)
-        plan, estimate = build(
-            chosen,
-            task,
-            facts,
-            run=run,
-            requester=requester,
-            task_sha256=task_sha256,
-            site_pins={name: (site.pin, site.lab) for name, site in config.sites.items()},
-            policy=config.policy,
-            now=clock.now(),
-        )
+        plan, estimate = proposing.planned(reading, chosen, config, run, requester, clock.now())
         if self._task.check_mode:
             return {"changed": True, "brain_run": None, "brain_digest": None}
         digest, path = store.save_plan(plan, estimate)

@@ -39,6 +39,16 @@ def parse(path):
     return _parsed(path, _text(path))
 
 
+def parse_text(text, name):
+    """Return the document in YAML or JSON text that came under a name; raise Invalid where it is neither."""
+    return _parsed(pathlib.PurePath(name), text)
+
+
+def schema(name):
+    """Return schemas/<name>.json as plain data."""
+    return copy.deepcopy(_schema(_SCHEMAS / f"{name}.json"))
+
+
 def _text(path):
     try:
         return path.read_text(encoding="utf-8")

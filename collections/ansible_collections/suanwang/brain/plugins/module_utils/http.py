@@ -50,6 +50,7 @@ class Answer:
     """One HTTP answer of any status. headers: lower-case names. body: parsed JSON, or None.
 
     response: the library's own object, read to its end.
+    content: the bytes of an answer that was asked for as bytes; text and body are empty then.
     """
 
     status: int
@@ -57,6 +58,7 @@ class Answer:
     body: object
     text: str
     response: object = None
+    content: bytes = b""
 
 
 class Http:
@@ -76,22 +78,26 @@ class Http:
         self._lock = threading.Lock()
         self._next_at = 0.0
 
-    def request(self, method, path, *, params=None, json=None, data=None, headers=None, timeout_s=20, read=True):
+    def request(
+        self, method, path, *, params=None, json=None, form=None, files=None, headers=None, timeout_s=20, read=True,
+        raw=False,
+    ):  # fmt: skip
         """Send one request and return its Answer; the caller judges the status.
 
-        path: below the endpoint, or a whole address that `foreign_url` returned. data: a body as it is. timeout_s: for
-        the whole call with all its retries. read: False for what changes something, which is sent once.
+        path: below the endpoint, or a whole address that `foreign_url` returned. form: fields of a form, or a body as
+        it is; with files {field: (name, bytes)} a multipart one. timeout_s: for the whole call with all its retries.
+        read: False for what changes something, which is sent once. raw: an answer below 400 is bytes.
         Raises Unreachable or Timeout, with details.doubt True where a write may have happened; Unauthorized where the
         server is not the one it should be.
         """
         name = f"{method} {path}"
         until = time.monotonic() + timeout_s
-        parts = {"params": params, "json": json, "data": data, "headers": headers}
+        parts = {"params": params, "json": json, "data": form, "files": files, "headers": headers}
         for attempt in range(1, TRIES + 1):
             answer = None
             try:
                 self._take_turn(name, until)
-                answer = self._once(name, method, path, parts, until)
+                answer = self._once(name, method, path, parts, until, raw)
                 trouble = self._trouble(answer, name)
             except Unreachable as error:
                 trouble = error
@@ -165,7 +171,7 @@ class Http:
             self._next_at = at + 1 / self.endpoint.requests_a_s
         time.sleep(max(0.0, at - time.monotonic()))
 
-    def _once(self, name, method, path, parts, until):
+    def _once(self, name, method, path, parts, until, raw):
         lib = library()
         session = self._ready_session()
         left = until - time.monotonic()
@@ -197,12 +203,14 @@ class Http:
         if call.was_cut:
             raise self._late(name, call.sent)
         response._content = content
+        lower = {key.lower(): value for key, value in response.headers.items()}
+        if raw and response.status_code < 400:
+            return Answer(response.status_code, lower, None, "", response, content)
         text = content.decode("utf-8", "replace")
         try:
             body = jsonlib.loads(text) if text else None
         except ValueError:
             body = None
-        lower = {key.lower(): value for key, value in response.headers.items()}
         return Answer(response.status_code, lower, body, text, response)
 
     def _read(self, response, name):
@@ -303,7 +311,7 @@ class Lent:
             self._http.foreign_url(url),
             params=params,
             json=json,
-            data=data,
+            form=data,
             headers=headers,
             timeout_s=self._timeout_s,
             read=method in ("GET", "HEAD"),

@@ -28,6 +28,7 @@ JOB_STATES = (
     "unknown",
 )
 JOB_ENDED = frozenset({"succeeded", "failed", "cancelled"})
+RESERVATION_STATES = ("pending", "active", "ended")
 SEEN_STATES = ("live", "partial", "stale", "lost", "drained")
 
 
@@ -389,6 +390,35 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class ReservationSpec:
+    """Whole nodes of a pool that nobody else may use. start None: from now; label: kept where a platform keeps one."""
+
+    name: str
+    pool: str
+    nodes: int = 1
+    duration_s: int = 3600
+    start: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """Nodes held under a name. state: pending | active | ended; hosts: their names as the platform writes them."""
+
+    name: str
+    pool: str | None
+    state: str
+    native_state: str | None = None
+    nodes: int | None = None
+    cpu: int | None = None
+    hosts: str | None = None
+    start: str | None = None
+    end: str | None = None
+    users: tuple[str, ...] = ()
+    label: str | None = None
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Bytes at a site under a name of ours. path is absolute there."""
 
@@ -401,7 +431,11 @@ class Dataset:
 def to_plain(record):
     """Return a record as JSON types: dict, list, str, int, float, bool, None."""
     if dataclasses.is_dataclass(record):
-        return {f.name: to_plain(getattr(record, f.name)) for f in dataclasses.fields(record)}
+        found = {}
+        for name, write in _writers(type(record)):
+            value = getattr(record, name)
+            found[name] = value if write is None or value is None else write(value)
+        return found
     if isinstance(record, (list, tuple)):
         return [to_plain(item) for item in record]
     if isinstance(record, dict):
@@ -409,28 +443,44 @@ def to_plain(record):
     return record
 
 
-@functools.cache
-def _hints(cls):
-    return typing.get_type_hints(cls)
-
-
 def from_plain(cls, data):
     """Build record class `cls` from JSON types. Unknown keys are ignored: a newer snapshot stays readable."""
-    hints = _hints(cls)
-    known = {f.name for f in dataclasses.fields(cls)}
-    return cls(**{key: _value(hints[key], value) for key, value in data.items() if key in known})
+    readers, found = _readers(cls), {}
+    for name, value in data.items():
+        if name in readers:
+            read = readers[name]
+            found[name] = value if read is None or value is None else read(value)
+    return cls(**found)
 
 
-def _value(hint, value):
-    if value is None:
-        return None
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
+# What a field's type asks for is found once a class: a fleet has many records of few classes. None: as it is.
+_SCALARS = (str, int, float, bool)
+
+
+@functools.cache
+def _writers(cls):
+    hints = typing.get_type_hints(cls)
+    return tuple((f.name, None if _kind(hints[f.name]) in _SCALARS else to_plain) for f in dataclasses.fields(cls))
+
+
+@functools.cache
+def _readers(cls):
+    hints = typing.get_type_hints(cls)
+    return {f.name: _reader(_kind(hints[f.name])) for f in dataclasses.fields(cls)}
+
+
+def _reader(kind):
+    if typing.get_origin(kind) is tuple:
+        inner = _reader(_kind(typing.get_args(kind)[0]))
+        return tuple if inner is None else lambda value: tuple(None if item is None else inner(item) for item in value)
+    if dataclasses.is_dataclass(kind):
+        return functools.partial(from_plain, kind)
+    return None
+
+
+def _kind(hint):
+    """Return a type without `None`; a choice of several stays as it is."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
         options = [option for option in typing.get_args(hint) if option is not type(None)]
-        return _value(options[0], value) if len(options) == 1 else value
-    if origin is tuple:
-        inner = typing.get_args(hint)[0]
-        return tuple(_value(inner, item) for item in value)
-    if dataclasses.is_dataclass(hint):
-        return from_plain(hint, value)
-    return value
+        return options[0] if len(options) == 1 else hint
+    return hint

@@ -22,6 +22,7 @@ from .errors import NotFound
 from .http import Http
 from .platforms.registry import platform_class
 from .resources import Link
+from .shell import Shell
 from .ssh import Files
 
 try:
@@ -52,6 +53,7 @@ class Endpoint:
     native_account: str | None = None
     region: str | None = None
     data: str | None = None
+    shell: str | None = None
     alerts: str | None = None
     observes: tuple = ()
     storage: dict = dataclasses.field(default_factory=dict)
@@ -189,6 +191,7 @@ class Connection:
         self.endpoint = endpoint
         self.tenant = tenant
         self.account = config.account(site, endpoint, tenant)
+        self._sessions = {}
 
     def secret(self):
         return self.config.secret(self.account.credential)
@@ -209,19 +212,24 @@ class Connection:
                 site=self.site.id,
                 way_out="Add `data: <endpoint>` to the site file.",
             )
-        return self._files
+        return self._session(self.endpoint.data)
 
-    @functools.cached_property
-    def _files(self):
-        endpoint = self.site.endpoint(self.endpoint.data)
-        account = self.config.account(self.site, endpoint, self.tenant)
-        return Files(
-            self.site,
-            endpoint,
-            user=account.user,
-            key_path=self.config.secret_path(account.credential),
-            known_hosts=self.config.folder / endpoint.known_hosts,
-        )
+    def shell(self):
+        """Return the Shell of the endpoint named under `shell`, for the same tenant; None where none is named."""
+        return Shell(self._session(self.endpoint.shell)) if self.endpoint.shell else None
+
+    def _session(self, name):
+        if name not in self._sessions:
+            endpoint = self.site.endpoint(name)
+            account = self.config.account(self.site, endpoint, self.tenant)
+            self._sessions[name] = Files(
+                self.site,
+                endpoint,
+                user=account.user,
+                key_path=self.config.secret_path(account.credential),
+                known_hosts=self.config.folder / endpoint.known_hosts,
+            )
+        return self._sessions[name]
 
 
 def connect(params):
@@ -336,6 +344,12 @@ def _site(folder, path):
         Endpoint(**{key: value for key, value in item.items() if key in names}) for item in data["endpoints"]
     )
     _check_endpoints(path, data)
+    for number, endpoint in enumerate(endpoints):
+        if endpoint.platform:
+            try:
+                platform_class(endpoint.platform).check_endpoint(folder, endpoint)
+            except Invalid as error:
+                raise _wrong(path, number, "profile", error.message, error.way_out) from error
     return Site(
         id=data["site"],
         name=data["name"],
@@ -374,7 +388,7 @@ def _check_addresses(path, data):
 
 
 def _check_endpoints(path, data):
-    """Check what a schema cannot: known platforms, one endpoint an id, and that `data` and `alerts` name one."""
+    """Check what a schema cannot: known platforms, one endpoint an id, `data`, `shell` and `alerts` name one."""
     names = [endpoint["id"] for endpoint in data["endpoints"]]
     for number, endpoint in enumerate(data["endpoints"]):
         if endpoint.get("platform"):
@@ -386,10 +400,13 @@ def _check_endpoints(path, data):
             raise _wrong(
                 path, number, "id", f"{endpoint['id']!r} is there twice.", "Give each endpoint an id of its own."
             )
-        for field in ("data", "alerts"):
+        for field in ("data", "shell", "alerts"):
             if endpoint.get(field) and endpoint[field] not in names:
                 said = f"there is no endpoint {endpoint[field]!r}."
                 raise _wrong(path, number, field, said, f"It has: {', '.join(names)}.")
+        shell = endpoint.get("shell")
+        if shell and data["endpoints"][names.index(shell)]["protocol"] != "ssh":
+            raise _wrong(path, number, "shell", f"{shell!r} does not speak ssh.", "Name a login node.")
 
 
 def _wrong(path, number, field, said, way_out):
@@ -439,6 +456,8 @@ def _pin(folder, data):
                 "ca": content(endpoint.get("tls", {}).get("ca_bundle")),
             },
             "host_keys": host_keys(endpoint),
+            # A profile says what is asked of whom; absent where there is none, so that older pins hold.
+            **({"profile": content(endpoint["profile"])} if endpoint.get("profile") else {}),
         }
         for endpoint in data["endpoints"]
     ]

@@ -126,7 +126,9 @@ class ApiAction(BrainAction):
             asked = {**params, **place}
             try:
                 check = self._task.check_mode or run_pass.check
-                outs.append(verb.run(connect(asked), asked, check, reporter))
+                link = None if check else planned.link(name, asked)
+                with run_pass.alone_on(link) if link else contextlib.nullcontext():
+                    outs.append(verb.run(connect(asked), asked, check, reporter))
             except BrainError as error:
                 # One place that does not answer must not keep the others from being given back.
                 errors.append(error.at(asked["site"]))
@@ -139,7 +141,9 @@ class ApiAction(BrainAction):
         return {"changed": any(out["changed"] for out in outs), "diff": [o["diff"] for o in outs]}
 
     def _hand_on(self, run_pass, component, params, out):
-        """Tell the reader of a datum where it lies and what it must be."""
+        """Tell the reader of a datum where it lies and what it must be; tell a job which nodes are held for it."""
+        if out.get("reservation"):
+            run_pass.tell("held", component["id"], {"name": out["reservation"]["name"]})
         if component["kind"] != "move_data" or params.get("state") == "absent":
             return
         if out.get("dataset"):

@@ -23,7 +23,8 @@ LEASE_S = 300
 _IDENTITY = ("host", "boot_id", "pid", "start_ticks")
 
 
-def _boot_id():
+def boot_id():
+    """Return what names this boot of the kernel."""
     return pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
@@ -44,13 +45,15 @@ def _user():
         return f"uid {os.getuid()}"
 
 
+def identity(pid):
+    """Return {host, boot_id, pid, start_ticks}: a process, and no later one with the same number."""
+    return {"host": socket.gethostname(), "boot_id": boot_id(), "pid": pid, "start_ticks": start_ticks(pid)}
+
+
 def _mine(pid):
     return {
         "holder": f"{_user()}@{socket.gethostname()}",
-        "host": socket.gethostname(),
-        "boot_id": _boot_id(),
-        "pid": pid,
-        "start_ticks": start_ticks(pid),
+        **identity(pid),
         "until": after(now(), LEASE_S),
     }
 
@@ -61,7 +64,7 @@ def _is(held, mine):
 
 
 def _alive(claim):
-    if claim["host"] == socket.gethostname() and claim["boot_id"] == _boot_id():
+    if claim["host"] == socket.gethostname() and claim["boot_id"] == boot_id():
         return claim["start_ticks"] is not None and start_ticks(claim["pid"]) == claim["start_ticks"]
     return claim["until"] > now()
 
@@ -71,6 +74,12 @@ def _read(path):
         return json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return None
+
+
+def living(store, run):
+    """Return the claim of a process that drives a run now, or None."""
+    held = _read(store.run_dir(run) / "claim")
+    return held if held and _alive(held) else None
 
 
 def take(store, run, pid):

@@ -74,6 +74,7 @@ def job(run_pass, component, state):
             "memory_mib": component.get("memory_mib"),
             "wall_s": component["wall_s"],
             "start": run_pass.facts["may_start"],
+            "reservation": (run_pass.told("held", component["id"]) or {}).get("name"),
             "expected": placed["found"] and not placed["submits"],
         }
     ]
@@ -214,7 +215,8 @@ def artifact(run_pass, component, state):
             "attempts": 1 + producer.get("retry", 0),
             "output": output,
             "dest": str(dest) if dest else None,
-            "rate_kbps": component.get("shares", {}).get(placed["pool"]),
+            # Shares stand beside the pools of the component that is served, which for a hand-over is the reader.
+            "rate_kbps": component.get("shares", {}).get(run_pass.placed(component)["pool"]),
         }
     ]
 
@@ -227,4 +229,45 @@ def artifact_path(run_pass, component):
     return folder / datum["path"].rpartition("/")[2]
 
 
-PARAMETERS = {"artifact": artifact, "dataset": dataset, "job": job}
+def reservation(run_pass, component, state):
+    """Return the parameters of `reservation`: the nodes of a gang's member, from before any data moves."""
+    if "hold_s" not in component:
+        return f"{component['id']} starts by itself: no nodes are held for it"
+    base = {"state": state, "run": run_pass.run, "component": component["id"]}
+    if state == "absent" and run_pass.facts["purpose"] == "release":
+        return [{**place, **base} for place in _places(run_pass, component)]
+    placed = run_pass.placed(component)
+    if state == "absent":
+        if not _is_over(run_pass, component, placed):
+            return f"the job of {component['id']} may be running; its nodes stay held"
+        return [{**_place(run_pass, placed), **base}]
+    if not placed["submits"]:
+        return f"{component['id']} was submitted already"
+    return [
+        {
+            **_place(run_pass, placed),
+            **base,
+            "pool": placed["name"],
+            "nodes": component.get("nodes", 1),
+            "duration_s": component["hold_s"],
+            "least_s": component["wall_s"],
+        }
+    ]
+
+
+def _is_over(run_pass, component, placed):
+    """Return whether no job of a component can be running: it ended, or nothing was ever submitted."""
+    end = run_pass.told("end", component["id"]) or {}
+    if end.get("state") == "succeeded" or end.get("code") in ("job_failed", "gang_failed"):
+        return True
+    return placed["submits"] and not any("attempt" in event for event in run_pass.earlier(component["id"]))
+
+
+def link(name, asked):
+    """Return the name of the link that a verb's transfer moves on, or None where it has no share of one."""
+    if not asked.get("rate_kbps"):
+        return None
+    return f"controller-{asked['site']}" if name == "dataset" else f"{asked['site']}-controller"
+
+
+PARAMETERS = {"artifact": artifact, "dataset": dataset, "job": job, "reservation": reservation}

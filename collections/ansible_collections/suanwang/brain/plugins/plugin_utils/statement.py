@@ -4,8 +4,9 @@
 """Canonical bytes, digest, and approvals as OpenSSH signatures over a statement.
 
 The plan's bytes are RFC 8785 (JSON Canonicalization Scheme); its digest is their SHA-256. An approval is a
-canonical statement {schema, digest, run, approver, at, expires} under an SSHSIG (OpenSSH PROTOCOL.sshsig) of
-namespace ``approval@suanwang``. ``ssh-keygen -Y verify -n approval@suanwang`` says the same.
+canonical statement {schema, digest, run, approver, at, expires}, with `service` where one signed for the approver,
+under an SSHSIG (OpenSSH PROTOCOL.sshsig) of namespace ``approval@suanwang``. ``ssh-keygen -Y verify -n
+approval@suanwang`` says the same.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class Approval:
                 raise ValueError("not a canonical approval statement")
             if not all(isinstance(claims[key], str) for key in ("digest", "run", "approver")):
                 raise ValueError("digest, run and approver must be text")
+            if not isinstance(claims.get("service", ""), str):
+                raise ValueError("service must be text")
             clock.moment(claims["at"])
             clock.moment(claims["expires"])
             return claims
@@ -64,8 +67,11 @@ class Approval:
             raise Refused(f"an approval of this plan does not read: {error}.") from error
 
 
-def sign(key, plan_digest, run, approver, at, expires):
-    """Return the Approval of a plan by `key`, an asyncssh private key or an AgentKey."""
+def sign(key, plan_digest, run, approver, at, expires, service=None):
+    """Return the Approval of a plan by `key`, an asyncssh private key or an AgentKey.
+
+    service: the principal of `key` where it is a service's, which vouches that the approver said so on its page.
+    """
     claims = {
         "schema": SCHEMA,
         "digest": plan_digest,
@@ -74,6 +80,8 @@ def sign(key, plan_digest, run, approver, at, expires):
         "at": at,
         "expires": expires,
     }
+    if service is not None:
+        claims["service"] = service
     statement = canonical(claims)
     if isinstance(key, AgentKey):
         return Approval(statement, key.sshsig(statement))
@@ -221,11 +229,17 @@ def check_approval(approval, plan, plan_digest, policy, allowed_signers):
     blob, namespace = signature_parts(approval.signature)
     claims = approval.claims
     who = str(claims.get("approver", ""))
+    signer = claims.get("service", who)
     if namespace != NAMESPACE:
         raise Refused(f"the signature of {who} was made for {namespace!r}, not for {NAMESPACE!r}.")
     if claims.get("digest") != plan_digest or claims.get("run") != plan["run"]:
         raise Refused(f"the approval of {who} is for another plan.")
-    if who not in principals_of(blob, allowed_signers):
+    if signer != who and signer not in policy.get("services", ()):
+        raise Refused(
+            f"{signer} signed for {who}, and is no service of policy.yml.",
+            way_out="Add it to `services` there, or have the approver sign.",
+        )
+    if signer not in principals_of(blob, allowed_signers):
         raise Refused(
             f"the signature in the name of {who} is by a key that allowed_signers does not know.",
             way_out="Have an approver of policy.yml sign, or add the key to allowed_signers.",
@@ -234,7 +248,7 @@ def check_approval(approval, plan, plan_digest, policy, allowed_signers):
         raise Refused(f"{who} is not an approver in policy.yml.", way_out=_who_may(policy))
     if plan["requester"] in (who, *principals_of(blob, allowed_signers)):
         raise Refused(f"{plan['requester']} asked for this plan and cannot approve it.", way_out=_who_may(policy))
-    if not _holds(approval, who, allowed_signers):
+    if not _holds(approval, signer, allowed_signers):
         raise Refused(f"the signature of {who} does not fit the approved statement.")
     return claims
 
@@ -265,8 +279,10 @@ def judge(approvals, plan, plan_digest, policy, allowed_signers, now):
         except Refused as error:
             refusals.append(str(error))
             continue
-        # One key is one approver, however many names stand beside it.
+        # One key is one approver, however many names stand beside it; a service's key vouches for several.
         key = key_id(signature_parts(approval.signature)[0])
+        if "service" in claims:
+            key = f"{key} for {claims['approver']}"
         if claims["approver"] in (name for other, name in valid.items() if other != key):
             continue
         valid.setdefault(key, claims["approver"])

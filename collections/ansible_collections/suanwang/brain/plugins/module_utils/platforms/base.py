@@ -73,6 +73,12 @@ class Platform:
         self.account = connection.account
 
     @classmethod
+    def check_endpoint(cls, folder, endpoint):
+        """Raise Invalid for what this platform cannot take of a site file's endpoint. folder: the config folder."""
+        if endpoint.profile:
+            raise Invalid(f"the platform {cls.NAME} has no profile.", way_out="Take `profile` out.")
+
+    @classmethod
     def can(cls, verb):
         """Return None where the verb works, else the sentence that says why not."""
         sentence = cls.CAPABILITIES.get(verb)
@@ -124,6 +130,23 @@ class Platform:
     def cancel(self, job):
         """Ask for the end of a Job. One that has ended already is fine."""
         self.refuse("cancel")
+
+    # -- holding: whole nodes of a pool for our user -----------------------------------------------------------
+    def reserve(self, spec):
+        """Make the Reservation of a ReservationSpec, once, and return it.
+
+        Conflict: there is one of that name, ours or not. Refused: not those nodes at that time. Unsupported also
+        where the site file leaves out what this needs. Unreachable: look it up by name before anything else.
+        """
+        self.refuse("reserve")
+
+    def reservation(self, name):
+        """Return the Reservation of that name, or None only if the platform said so without an error."""
+        self.refuse("reservation")
+
+    def release(self, name):
+        """Give a Reservation back. One that is gone is fine; Refused with details.in_use while jobs need it."""
+        self.refuse("release")
 
     # -- machines ----------------------------------------------------------------------------------------------
     def instance(self, name):

@@ -14,6 +14,8 @@ from .instance import INSTANCE_INFO
 from .job import JOB
 from .job import JOB_INFO
 from .pools import POOL_INFO
+from .reservation import RESERVATION
+from .reservation import RESERVATION_INFO
 
 VERBS = {
     "alarm_info": ALARM_INFO,
@@ -25,4 +27,6 @@ VERBS = {
     "job": JOB,
     "job_info": JOB_INFO,
     "pool_info": POOL_INFO,
+    "reservation": RESERVATION,
+    "reservation_info": RESERVATION_INFO,
 }

@@ -1,0 +1,65 @@
+"""Kills processes of a service, at random: by what the kernel says they are, and only those of one store."""
+
+import contextlib
+import os
+import random
+import signal
+import threading
+from pathlib import Path
+
+PARTS = {
+    "web": b"webhook\0serve",
+    "launcher": b"webhook\0launcher",
+    "run process": b"webhook.runs.process",
+    "playbook": b"ansible-playbook",
+    "planner": b"webhook.planner.worker",
+    "supervisor": b"webhook\0up",
+}
+
+
+def processes(state):
+    """Return part → living process ids of the service over a store."""
+    mark, found = f"SUANWANG_STATE={state}".encode(), {part: [] for part in PARTS}
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            line = (path / "cmdline").read_bytes()
+            part = next((part for part, word in PARTS.items() if word in line), None)
+            if part is None:
+                continue
+            if mark in (path / "environ").read_bytes().split(b"\0") or str(state).encode() in line:
+                found[part].append(int(path.name))
+    return found
+
+
+class Striker(threading.Thread):
+    """Kills one process every so often until it is stopped; a dead supervisor is started again, as an init would."""
+
+    def __init__(self, services, seed, pause_s=(0.3, 1.2)):
+        super().__init__(daemon=True)
+        self.services, self.dice, self.pause_s = services, random.Random(seed), pause_s
+        self.over, self.kills = threading.Event(), {part: 0 for part in PARTS}
+
+    def run(self):
+        while not self.over.wait(self.dice.uniform(*self.pause_s)):
+            self.strike()
+            self.revive()
+
+    def strike(self):
+        part = self.dice.choice(list(PARTS))
+        victims = sorted(pid for pids in (processes(self.services[0].state)[part],) for pid in pids)
+        if victims:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.dice.choice(victims), signal.SIGKILL)
+                self.kills[part] += 1
+
+    def revive(self):
+        for service in self.services:
+            if service.process.poll() is not None:
+                service.launch()
+
+    def stop(self):
+        self.over.set()
+        self.join()
+        self.revive()
+        for service in self.services:
+            service.wait_ready()

@@ -1,0 +1,397 @@
+"""What the API takes and gives, as pydantic records. The OpenAPI document is made of these."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from typing import Any
+from typing import Literal
+
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import Field
+
+RUN = r"^[0-7][0-9a-hjkmnp-tv-z]{25}$"
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", examples=["2026-11-25T03:26:58Z"])]
+RunId = Annotated[str, Field(pattern=RUN, examples=["01kaxc2m7q5v9b3z8d4f6g1h0j"])]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+#: A name below the task's folder: no way up, no absolute path, no hidden file.
+FILE_NAME = re.compile(r"(?!.*//)(?!.*/$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}){0,7}")
+
+
+class In(BaseModel):
+    """What we are given: an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Out(BaseModel):
+    """What we answer."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+# -- errors ----------------------------------------------------------------------------------------------
+class Problem(Out):
+    """RFC 9457 problem+json. field: what of the request is wrong; way_out: what to do."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str | None = None
+    field: str | None = None
+    way_out: str | None = None
+    allowed: list[str] | None = None
+
+
+# -- who -------------------------------------------------------------------------------------------------
+class Enter(In):
+    """The lab's own login."""
+
+    principal: str = Field(max_length=200)
+    password: str = Field(max_length=200)
+
+
+class Session(Out):
+    principal: str
+    name: str
+    roles: list[str]
+    tenants: list[str]
+    csrf: str | None = None
+
+
+class TokenIn(In):
+    name: str = Field(min_length=1, max_length=100)
+    roles: list[str] = []
+    days: int = Field(default=30, ge=1, le=366)
+
+
+class Token(Out):
+    id: str
+    name: str
+    principal: str
+    roles: list[str]
+    tenants: list[str]
+    created_at: Time
+    expires_at: Time
+    used_at: Time | None = None
+    revoked_at: Time | None = None
+    secret: str | None = Field(default=None, description="Shown once, when it is made.")
+
+
+# -- asking ----------------------------------------------------------------------------------------------
+class TaskFile(In):
+    """One file beside the task: text, or bytes in base 64."""
+
+    path: str = Field(max_length=400)
+    text: str | None = None
+    base64: str | None = None
+
+
+class TaskIn(In):
+    """A task: its document, its text in YAML, or an entry of the catalogue; with the files that it names."""
+
+    document: dict[str, Any] | None = Field(default=None, description="schemas/task.json")
+    yaml: str | None = Field(default=None, max_length=1_000_000)
+    catalogue: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,60}$")
+    files: list[TaskFile] = Field(default=[], max_length=200)
+
+
+class Entry(Out):
+    """One entry of the catalogue."""
+
+    name: str
+    title: str
+    kinds: list[str]
+    document: dict[str, Any]
+
+
+class Decision(Out):
+    person: str
+    verdict: Literal["approve", "reject"]
+    digest: str
+    reason: str | None = None
+    at: Time
+    expires_at: Time | None = None
+
+
+class Task(Out):
+    id: RunId
+    name: str
+    tenant: str
+    requester: str
+    source: str
+    state: str
+    round: int
+    proposal: str | None = None
+    digest: str | None = None
+    message: str | None = None
+    created_at: Time
+    updated_at: Time
+
+
+class TaskFull(Task):
+    document: str
+    decisions: list[Decision] = []
+    can: list[str] = Field(default=[], description="What the caller can do with it now.")
+
+
+class Page(Out):
+    """after: give it as `after` for the next page; null on the last one."""
+
+    after: str | None = None
+
+
+class Tasks(Page):
+    items: list[Task]
+
+
+# -- proposals -------------------------------------------------------------------------------------------
+class Placement(Out):
+    component: str
+    kind: str
+    pool: str | None = None
+    site: str
+    nodes: int
+    accelerators: int
+    start_s: int
+    end_s: int
+    wall_s: int
+    link: str | None = None
+    rate_mbps: int | None = None
+
+
+class Proposal(Out):
+    id: str
+    round: int
+    number: int
+    label: str
+    labels: list[str]
+    parent: str | None = None
+    edits: list[dict[str, Any]] = []
+    objectives: dict[str, int | None]
+    unknown: list[str] = []
+    placements: list[Placement]
+    pools: dict[str, list[str]] = Field(default={}, description="component → pools that could take it")
+    reasons: list[str] = []
+    loses: list[str] = []
+    notes: list[str] = []
+    risks: list[str] = []
+    deltas: dict[str, int | None] | None = None
+    created_at: Time
+
+
+class No(Out):
+    component: str
+    pool: str
+    rule: str
+    sentence: str
+
+
+class Proposals(Out):
+    task: RunId
+    state: str
+    round: int
+    items: list[Proposal]
+    rejected: list[No] = []
+    notes: list[str] = []
+
+
+class Edit(In):
+    pool: str | None = Field(default=None, max_length=200)
+    accelerators: int | None = Field(default=None, ge=0)
+    nodes: int | None = Field(default=None, ge=1)
+    parameters: dict[str, str | int | float | bool] | None = None
+
+
+class Revise(In):
+    proposal: str = Field(max_length=26)
+    components: dict[str, Edit] = Field(max_length=500)
+    keep: bool = Field(default=True, description="false: only say what would change")
+
+
+class Confirm(In):
+    proposal: str = Field(max_length=26)
+
+
+class Plan(Out):
+    """What is asked to be approved: the plan's own bytes, and what it was reckoned from."""
+
+    task: RunId
+    digest: Digest
+    plan: dict[str, Any]
+    estimate: dict[str, Any]
+    check: str | None = Field(default=None, description="What apply.yml --check --diff said; null while it runs.")
+    check_state: str | None = None
+    needed: int
+    approvers: list[str]
+    decisions: list[Decision]
+
+
+# -- judging ---------------------------------------------------------------------------------------------
+class Approve(In):
+    digest: Digest
+
+
+class Reject(In):
+    digest: Digest
+    reason: str = Field(min_length=3, max_length=2000)
+
+
+# -- runs ------------------------------------------------------------------------------------------------
+class Launch(Out):
+    id: str
+    kind: str
+    state: str
+    asked_by: str
+    attempts: int
+    created_at: Time
+    started_at: Time | None = None
+    ended_at: Time | None = None
+    exit_code: int | None = None
+    message: str | None = None
+
+
+class Component(Out):
+    id: str
+    kind: str
+    needs: list[str]
+    state: str
+    pool: str | None = None
+    percent: float | None = None
+    message: str | None = None
+    since: Time | None = None
+    until: Time | None = None
+    planned_start: Time | None = None
+    planned_end: Time | None = None
+
+
+class Run(Task):
+    components: list[Component] = []
+    launches: list[Launch] = []
+    models: list[dict[str, Any]] = []
+
+
+class Runs(Page):
+    items: list[Task]
+
+
+class Artifact(Out):
+    path: str
+    size: int
+    sha256: str | None = None
+
+
+class Artifacts(Out):
+    items: list[Artifact]
+
+
+# -- the fleet -------------------------------------------------------------------------------------------
+class Pool(Out):
+    id: str
+    site: str
+    platform: str
+    name: str
+    state: str
+    age_s: int | None = None
+    arch: str | None = None
+    accelerator: str | None = None
+    accelerators: int | None = None
+    free_accelerators: int | None = None
+    nodes: int | None = None
+    free_nodes: int | None = None
+    cpu: int | None = None
+    free_cpu: int | None = None
+    running: int | None = None
+    pending: int | None = None
+    wait_s: int | None = None
+    rtt_ms: float | None = None
+    rate_gbps: float | None = None
+    fen_h: int | None = None
+    alarms: int = 0
+
+
+class Pools(Out):
+    items: list[Pool]
+
+
+class Site(Out):
+    id: str
+    name: dict[str, str]
+    endpoint: str
+    platform: str
+    address: str
+    port: int
+    state: str
+    at: Time | None = None
+    age_s: int | None = None
+    lab: bool
+
+
+class Sites(Out):
+    items: list[Site]
+
+
+class Link(Out):
+    source: str
+    target: str
+    rate_gbps: float | None = None
+    rtt_ms: float | None = None
+    fen_gib: float | None = None
+    measured_at: Time | None = None
+
+
+class Links(Out):
+    items: list[Link]
+
+
+class Alarm(Out):
+    site: str
+    pool: str
+    severity: str
+    id: str | None = None
+    name: str
+    since: str | None = None
+    source: str | None = None
+
+
+class Alarms(Out):
+    items: list[Alarm]
+
+
+class Tenant(Out):
+    id: str
+    name: dict[str, str]
+    organisation: str | None = None
+    sites: list[str]
+
+
+class Tenants(Out):
+    items: list[Tenant]
+
+
+class Pause(In):
+    paused: bool
+    reason: str = Field(min_length=3, max_length=500)
+
+
+# -- audit -----------------------------------------------------------------------------------------------
+class AuditEntry(Out):
+    number: int
+    at: Time
+    actor: str
+    action: str
+    object: str
+    details: dict[str, Any]
+    before: str
+    hash: str
+
+
+class Audit(Page):
+    items: list[AuditEntry]
+
+
+class Verified(Out):
+    rows: int
+    good: bool
+    sentence: str

@@ -1,0 +1,83 @@
+"""Rows of the database as records of the API."""
+
+from __future__ import annotations
+
+from ..desk import proposals as proposals_
+from ..desk import tasks
+from . import records
+
+
+def full(desk, caller, row):
+    """Return a task with its decisions and what the caller can do with it."""
+    found = records.Task.model_validate(row)
+    return records.TaskFull(
+        **found.model_dump(),
+        document=row.document,
+        decisions=[records.Decision.model_validate(one) for one in tasks.decisions(desk, row.id)],
+        can=tasks.can(caller, row),
+    )
+
+
+def proposal(row):
+    body = row.body
+    return records.Proposal(
+        id=row.id,
+        round=row.round,
+        number=row.number,
+        label=row.label,
+        labels=body["labels"],
+        parent=row.parent,
+        edits=row.chain,
+        objectives=body["objectives"],
+        unknown=body["unknown"],
+        placements=body["placements"],
+        pools=body["pools"],
+        reasons=body["reasons"],
+        loses=body["loses"],
+        notes=body["notes"],
+        risks=body["risks"],
+        deltas=row.deltas,
+        created_at=row.created_at,
+    )
+
+
+def proposals(task, rows):
+    first = rows[0].body if rows else {}
+    return records.Proposals(
+        task=task.id,
+        state=task.state,
+        round=task.round,
+        items=[proposal(row) for row in rows],
+        rejected=first.get(proposals_.REJECTED, []),
+        notes=first.get("round_notes", []),
+    )
+
+
+def plan(desk, found, log):
+    """Return the Plan record of what desk.approvals.plan found. log: text of a launch's log, or None."""
+    check = found["check"]
+    return records.Plan(
+        task=found["task"].id,
+        digest=found["task"].digest,
+        plan=found["plan"],
+        estimate=found["estimate"],
+        check=log,
+        check_state=check.state if check else None,
+        needed=found["needed"],
+        approvers=found["approvers"],
+        decisions=[
+            records.Decision.model_validate(one)
+            for one in tasks.decisions(desk, found["task"].id)
+            if one.digest == found["task"].digest
+        ],
+    )
+
+
+def run(found):
+    row = records.Task.model_validate(found["task"])
+    return records.Run(
+        **row.model_dump(),
+        components=[records.Component(**one) for one in found["components"]],
+        launches=[records.Launch.model_validate(one) for one in found["launches"]],
+        models=found["models"],
+    )

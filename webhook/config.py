@@ -1,0 +1,229 @@
+"""Settings: the environment says where things are, ``webhook.yml`` in the config folder says how the service behaves.
+
+Secrets are files of mode 0600, found by name in the folder that SUANWANG_CREDENTIALS names, else in ``credentials/``
+of the config folder. No secret is a variable.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import os
+import pathlib
+import secrets
+from typing import Literal
+
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import Field
+from pydantic import ValidationError
+
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import Invalid
+from ansible_collections.suanwang.brain.plugins.plugin_utils import governance
+from ansible_collections.suanwang.brain.plugins.plugin_utils.store import default_root
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[1]
+ROLES = ("requester", "approver", "owner", "operator", "auditor", "admin")
+Role = Literal["requester", "approver", "owner", "operator", "auditor", "admin"]
+
+
+class Part(BaseModel):
+    """A mapping of webhook.yml; what is not a field of it is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Oidc(Part):
+    """An OpenID Connect provider. credential: the name of the file with the client's secret."""
+
+    issuer: str
+    client_id: str
+    credential: str
+    principal_claim: str = "email"
+    groups_claim: str = "groups"
+    tenants_claim: str | None = None
+
+
+class Cas(Part):
+    """A CAS 3.0 server. principal: a pattern over the user name, for a principal like a mail address."""
+
+    server: str
+    principal: str = "{user}"
+    groups_attribute: str = "groups"
+    ca_bundle: str | None = None
+
+
+class Source(Part):
+    """Who may deliver signed webhooks. credential: the name of the file with the shared secret.
+
+    task: the catalogue entry that a delivery without a task of its own asks for.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")
+    kind: Literal["generic", "github", "gitlab", "gitea", "alertmanager"] = "generic"
+    credential: str
+    principal: str
+    tenant: str
+    task: str | None = None
+
+
+class Signer(Part):
+    """The key with which the service signs for the people who approved. principal: as in allowed_signers."""
+
+    principal: str
+    credential: str = "webhook-signer"
+
+
+class Limits(Part):
+    """What one caller may take. Rates are `limits` strings, as Flask-Limiter reads them."""
+
+    body_mib: int = Field(default=16, ge=1, le=1024)
+    rate: str = "600/minute"
+    rate_login: str = "20/minute"
+    rate_delivery: str = "60/minute"
+    watchers: int = Field(default=100, ge=1)
+    session_h: int = Field(default=12, ge=1, le=168)
+    token_d: int = Field(default=90, ge=1, le=366)
+    plan_s: int = Field(default=60, ge=1)
+    delivery_window_s: int = Field(default=300, ge=1, le=3600)
+
+
+class File(Part):
+    """webhook.yml. groups: role → groups of the identity provider. tenants: tenant → groups, '*' for everyone."""
+
+    login: list[Literal["lab", "oidc", "cas"]] = ["lab"]
+    signer: Signer
+    groups: dict[Role, list[str]] = {}
+    tenants: dict[str, list[str]] = {}
+    oidc: Oidc | None = None
+    cas: Cas | None = None
+    deliveries: list[Source] = []
+    catalogue: list[str] = []
+    data_roots: list[str] = []
+    perceive_every_s: int = Field(default=60, ge=0)
+    limits: Limits = Limits()
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Where everything is. file: webhook.yml as read."""
+
+    state: pathlib.Path
+    config: pathlib.Path
+    credentials: pathlib.Path
+    database: str
+    host: str
+    port: int
+    public_url: str
+    inventory: pathlib.Path | None
+    file: File
+
+    @property
+    def loopback(self):
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def secure(self):
+        """Whether people reach us over TLS; over plain HTTP a Secure cookie would not come back."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def folder(self):
+        """Our own part of the store."""
+        return self.state / "webhook"
+
+    def secret_path(self, name):
+        """Return the file of a secret; raise Invalid where it is not there, or readable by others."""
+        path = self.credentials / name
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            raise Invalid(
+                f"the secret {name!r} is not at {path}: {error.strerror}.",
+                way_out="Put it there with mode 0600, or name its folder in SUANWANG_CREDENTIALS.",
+            ) from error
+        if mode & 0o077:
+            raise Invalid(f"the secret {path} is readable by others.", way_out="Run chmod 600 on it.")
+        return path
+
+    def secret(self, name):
+        """Return the text of a secret, read now, without the line break at its end."""
+        return self.secret_path(name).read_text(encoding="utf-8").rstrip("\n")
+
+    def database_password(self):
+        """Return the password in the secret `database`, or None where there is no such file."""
+        return self.secret("database") if (self.credentials / "database").exists() else None
+
+    def own_key(self):
+        """Return 32 bytes that only this store knows, made at first use."""
+        path = self.folder / "key"
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_bytes()
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(secrets.token_bytes(32))
+        return path.read_bytes()
+
+    def catalogue(self):
+        """Return name → folder of every task that the catalogue offers; without one, the checkout's examples."""
+        found = {}
+        for root in self.file.catalogue or [CHECKOUT / "examples"]:
+            for path in sorted((self.config / root).resolve().glob("*/task.yml")):
+                found.setdefault(path.parent.name, path.parent)
+        return found
+
+
+def load(environ=None):
+    """Return the Settings; raise Invalid naming the variable or the field."""
+    environ = os.environ if environ is None else environ
+    config = pathlib.Path(governance.folder_of(None, environ)).resolve()
+    state = default_root(environ)
+    host, _, port = environ.get("SUANWANG_BIND", "127.0.0.1:8008").rpartition(":")
+    if not port.isdigit() or not host:
+        raise Invalid("SUANWANG_BIND is no address and port.", way_out="Write 127.0.0.1:8008.")
+    inventory = environ.get("SUANWANG_INVENTORY")
+    settings = Settings(
+        state=state,
+        config=config,
+        credentials=pathlib.Path(environ.get("SUANWANG_CREDENTIALS") or config / "credentials"),
+        database=environ.get("SUANWANG_DATABASE") or f"sqlite:///{state / 'webhook' / 'webhook.sqlite'}",
+        host=host.strip("[]"),
+        port=int(port),
+        public_url=environ.get("SUANWANG_URL", f"http://{host}:{port}").rstrip("/"),
+        inventory=pathlib.Path(inventory).absolute() if inventory else None,
+        file=_file(config / "webhook.yml"),
+    )
+    _check(settings)
+    return settings
+
+
+def _file(path):
+    document = governance.document(path)
+    try:
+        return File.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the document"
+        raise Invalid(
+            f"{path}: {field}: {first['msg']}.", way_out="Correct that field.", details={"field": field}
+        ) from error
+
+
+def _check(settings):
+    if "lab" in settings.file.login and not settings.loopback:
+        raise Invalid(
+            f"the lab's own logins are for this machine only, and {settings.host} is reached from others.",
+            way_out="Set `login: [oidc]` or `[cas]` in webhook.yml, or bind 127.0.0.1.",
+        )
+    for name in ("oidc", "cas"):
+        if name in settings.file.login and getattr(settings.file, name) is None:
+            raise Invalid(f"webhook.yml: login names {name}, and there is no `{name}:`.", way_out="Add it.")
+    if settings.database.partition("@")[0].count(":") > 1 and "@" in settings.database:
+        raise Invalid(
+            "SUANWANG_DATABASE holds a password.", way_out="Put it into the secret file `database`, and take it out."
+        )

@@ -1,0 +1,95 @@
+"""What nobody asks for and has to be done: the launcher calls these between its own steps."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import delete
+from sqlalchemy import select
+
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+
+from .. import audit
+from .. import database
+from ..models import Answer
+from ..models import Launch
+from ..models import Login
+from ..models import Task
+from ..states import Illegal
+from . import approvals
+from . import proposals
+from .desk import Clash
+
+log = logging.getLogger(__name__)
+ANSWERS_S = 24 * 3600
+
+
+def plan_waiting(desk):
+    """Propose for tasks that came before any site was read."""
+    if not any(desk.store.root.glob("snapshots/*.json")):
+        return
+    with desk.database.read() as session:
+        waiting = list(session.scalars(select(Task.id).where(Task.state == "submitted").limit(20)))
+    for run in waiting:
+        try:
+            proposals.propose(desk, run, "service")
+        except (BrainError, Clash, Illegal, database.Stale) as error:
+            log.info("task %s still waits for proposals: %s", run, error)
+
+
+def take_up_signatures(desk):
+    """Index signatures whose rows are missing: made on the shell, or by a process that died in between."""
+    with desk.database.read() as session:
+        confirmed = list(session.scalars(select(Task.id).where(Task.state == "confirmed")))
+    for run in confirmed:
+        try:
+            approvals.take_up(desk, run)
+        except (BrainError, database.Stale) as error:
+            log.warning("the signatures of task %s: %s", run, error)
+
+
+def expire(desk):
+    """Close what can no longer start."""
+    now = desk.now()
+    with desk.database.read() as session:
+        rows = list(session.scalars(select(Task).where(Task.state.in_(("confirmed", "approved")))))
+    for row in rows:
+        try:
+            _folder, plan = desk.plan(row.digest)
+        except BrainError as error:
+            log.warning("the plan of task %s: %s", row.id, error)
+            continue
+        if now > plan["window"]["start_by"] and not desk.store.journal(row.id):
+            _expire(desk, row.id, now, plan["window"]["start_by"])
+
+
+def _expire(desk, run, now, start_by):
+    with desk.database.write() as session:
+        row = database.locked(session, Task, run)
+        launch = session.scalars(select(Launch).where(Launch.task == run, Launch.kind == "apply")).first()
+        if row.state not in ("confirmed", "approved") or (launch is not None and launch.state != "queued"):
+            return
+        if launch is not None:
+            database.move(session, launch, "cancel", now, ended_at=now, message="too late to start")
+        database.move(session, row, "expire", now, message=f"it could have started until {start_by}")
+        audit.note(session, now, "service", "task.expire", run, digest=row.digest)
+
+
+def tidy(desk):
+    """Forget logins that are over and answers that nobody asks for again; write down the audit's end."""
+    now = desk.now()
+    with desk.database.write() as session:
+        session.execute(delete(Login).where(Login.expires_at < now))
+        session.execute(delete(Answer).where(Answer.at < clock.after(now, -ANSWERS_S)))
+        number, text = audit.head(session)
+    path = desk.settings.folder / "audit.heads"
+    known = audit.read_heads(path)
+    if number and (not known or known[-1][0] < number):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(path, "a") as stream:
+            stream.write(f"{number} {text}\n")
+
+
+OFTEN = (plan_waiting, take_up_signatures)
+SELDOM = (expire, tidy)

@@ -1,0 +1,1 @@
+"""Who somebody is: sessions of browsers, API tokens, and the providers that vouch for people."""

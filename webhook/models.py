@@ -1,0 +1,192 @@
+"""The tables. Times are RFC 3339 text in UTC, as in the store; ids of tasks are run ids.
+
+Plans, approvals and journals live in the store, as files; the rows here index them and say who did what.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey
+from sqlalchemy import Index
+from sqlalchemy import JSON
+from sqlalchemy import String
+from sqlalchemy import Text
+from sqlalchemy import UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column as column
+
+
+class Base(DeclarativeBase):
+    """All our tables."""
+
+
+class Person(Base):
+    """Who has ever logged in. principal is the name that plans, approvals and the audit carry."""
+
+    __tablename__ = "persons"
+    principal: Mapped[str] = column(String(200), primary_key=True)
+    name: Mapped[str] = column(String(200))
+    source: Mapped[str] = column(String(20))
+    roles: Mapped[list] = column(JSON)
+    tenants: Mapped[list] = column(JSON)
+    seen_at: Mapped[str] = column(String(20))
+
+
+class Login(Base):
+    """A session of a browser. The cookie's value is kept as its hash only."""
+
+    __tablename__ = "logins"
+    hash: Mapped[str] = column(String(64), primary_key=True)
+    principal: Mapped[str] = column(ForeignKey("persons.principal"))
+    roles: Mapped[list] = column(JSON)
+    tenants: Mapped[list] = column(JSON)
+    csrf: Mapped[str] = column(String(64))
+    provider_sid: Mapped[str | None] = column(String(200), index=True)
+    id_token: Mapped[str | None] = column(Text)
+    created_at: Mapped[str] = column(String(20))
+    used_at: Mapped[str] = column(String(20))
+    expires_at: Mapped[str] = column(String(20))
+
+
+class Token(Base):
+    """An API token, kept as its hash only. It never can more than its owner could when it was made."""
+
+    __tablename__ = "tokens"
+    id: Mapped[str] = column(String(26), primary_key=True)
+    hash: Mapped[str] = column(String(64), unique=True)
+    principal: Mapped[str] = column(ForeignKey("persons.principal"))
+    name: Mapped[str] = column(String(100))
+    roles: Mapped[list] = column(JSON)
+    tenants: Mapped[list] = column(JSON)
+    created_at: Mapped[str] = column(String(20))
+    expires_at: Mapped[str] = column(String(20))
+    used_at: Mapped[str | None] = column(String(20))
+    revoked_at: Mapped[str | None] = column(String(20))
+
+
+class Task(Base):
+    """What a person asked for. id: the run id. digest: of the plan that was confirmed last."""
+
+    __tablename__ = "tasks"
+    id: Mapped[str] = column(String(26), primary_key=True)
+    name: Mapped[str] = column(String(120))
+    tenant: Mapped[str] = column(String(40))
+    requester: Mapped[str] = column(String(200))
+    source: Mapped[str] = column(String(40))
+    state: Mapped[str] = column(String(20))
+    document: Mapped[str] = column(Text)
+    round: Mapped[int] = column(default=0)
+    proposal: Mapped[str | None] = column(String(26))
+    digest: Mapped[str | None] = column(String(64), index=True)
+    message: Mapped[str | None] = column(Text)
+    created_at: Mapped[str] = column(String(20))
+    updated_at: Mapped[str] = column(String(20))
+    __table_args__ = (Index("tasks_by_tenant", "tenant", "state"), Index("tasks_by_state", "state"))
+
+
+class Proposal(Base):
+    """One proposal of a round, or a revision of one. chain: the edits that lead to it, oldest first."""
+
+    __tablename__ = "proposals"
+    id: Mapped[str] = column(String(26), primary_key=True)
+    task: Mapped[str] = column(ForeignKey("tasks.id"))
+    round: Mapped[int]
+    number: Mapped[int]
+    label: Mapped[str] = column(String(20))
+    parent: Mapped[str | None] = column(String(26))
+    chain: Mapped[list] = column(JSON)
+    body: Mapped[dict] = column(JSON)
+    deltas: Mapped[dict | None] = column(JSON)
+    made_by: Mapped[str | None] = column(String(200))
+    created_at: Mapped[str] = column(String(20))
+    __table_args__ = (UniqueConstraint("task", "round", "number"),)
+
+
+class Decision(Base):
+    """An approval or a rejection. An approval's signed statement is the file of that name beside the plan."""
+
+    __tablename__ = "decisions"
+    id: Mapped[str] = column(String(26), primary_key=True)
+    task: Mapped[str] = column(ForeignKey("tasks.id"))
+    digest: Mapped[str] = column(String(64))
+    person: Mapped[str] = column(String(200))
+    verdict: Mapped[str] = column(String(10))
+    reason: Mapped[str | None] = column(Text)
+    signature: Mapped[str | None] = column(String(300))
+    expires_at: Mapped[str | None] = column(String(20))
+    at: Mapped[str] = column(String(20))
+    __table_args__ = (UniqueConstraint("digest", "person"),)
+
+
+class Launch(Base):
+    """One start of a playbook. once: what makes it the only one of its kind, e.g. ``apply:<digest>``.
+
+    holder: the launcher that claimed it, {host, boot_id, pid, start_ticks}; lease_until: when another may take it.
+    """
+
+    __tablename__ = "launches"
+    id: Mapped[str] = column(String(26), primary_key=True)
+    kind: Mapped[str] = column(String(20))
+    once: Mapped[str] = column(String(120), unique=True)
+    task: Mapped[str | None] = column(ForeignKey("tasks.id"))
+    digest: Mapped[str | None] = column(String(64))
+    state: Mapped[str] = column(String(20))
+    asked_by: Mapped[str] = column(String(200))
+    attempts: Mapped[int] = column(default=0)
+    holder: Mapped[dict | None] = column(JSON)
+    lease_until: Mapped[str | None] = column(String(20))
+    cancel_at: Mapped[str | None] = column(String(20))
+    created_at: Mapped[str] = column(String(20))
+    started_at: Mapped[str | None] = column(String(20))
+    ended_at: Mapped[str | None] = column(String(20))
+    exit_code: Mapped[int | None]
+    message: Mapped[str | None] = column(Text)
+    __table_args__ = (Index("launches_by_state", "state", "created_at"), Index("launches_by_task", "task"))
+
+
+class Entry(Base):
+    """One row of the audit. hash covers the row and the hash before it."""
+
+    __tablename__ = "audit"
+    number: Mapped[int] = column(primary_key=True, autoincrement=False)
+    at: Mapped[str] = column(String(20))
+    actor: Mapped[str] = column(String(200))
+    action: Mapped[str] = column(String(60))
+    object: Mapped[str] = column(String(200))
+    details: Mapped[dict] = column(JSON)
+    before: Mapped[str] = column(String(64))
+    hash: Mapped[str] = column(String(64))
+
+
+class Answer(Base):
+    """What was answered to an Idempotency-Key, so that the same POST again does nothing twice."""
+
+    __tablename__ = "answers"
+    key: Mapped[str] = column(String(128), primary_key=True)
+    principal: Mapped[str] = column(String(200), primary_key=True)
+    request: Mapped[str] = column(String(64))
+    status: Mapped[int | None]
+    body: Mapped[str | None] = column(Text)
+    at: Mapped[str] = column(String(20))
+
+
+class Delivery(Base):
+    """A signed webhook that was taken. id: source and the delivery's own id."""
+
+    __tablename__ = "deliveries"
+    id: Mapped[str] = column(String(200), primary_key=True)
+    source: Mapped[str] = column(String(40))
+    sha256: Mapped[str] = column(String(64))
+    task: Mapped[str | None] = column(String(26))
+    outcome: Mapped[str] = column(Text)
+    at: Mapped[str] = column(String(20))
+
+
+class Switch(Base):
+    """What an operator has set: ``pause`` of all launches, ``drain:<site>``, ``seen:<alarm>``."""
+
+    __tablename__ = "switches"
+    name: Mapped[str] = column(String(200), primary_key=True)
+    value: Mapped[dict] = column(JSON)
+    by: Mapped[str] = column(String(200))
+    at: Mapped[str] = column(String(20))

@@ -1,0 +1,100 @@
+"""The planner's records as plain data, in the shape of the API's records."""
+
+from __future__ import annotations
+
+from ansible_collections.suanwang.brain.plugins.module_utils.resources import to_plain
+from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+
+
+def task(record):
+    return {
+        "name": record.name,
+        "tenant": record.tenant,
+        "components": [{"id": one.id, "kind": one.kind} for one in record.components],
+    }
+
+
+def proposals(found):
+    return {
+        "items": [proposal(one) for one in found.proposals],
+        "rejected": found.sentences,
+        "notes": list(found.notes),
+    }
+
+
+def proposal(one):
+    able = {name: sorted(option.pool for option in one.problem.options[name]) for name in one.problem.order}
+    return {
+        "label": one.label,
+        "labels": list(one.labels),
+        "objectives": one.objectives.plain(),
+        "unknown": list(one.objectives.unknown),
+        "placements": [to_plain(place) for place in one.placements],
+        "needs": {node.id: list(node.needs) for node in one.problem.graph.nodes},
+        "parameters": {node.id: dict(node.component.parameters) for node in one.problem.graph.nodes if node.component},
+        "pools": able,
+        "reasons": list(one.reasons),
+        "loses": list(one.loses),
+        "notes": list(one.notes),
+        "risks": list(one.objectives.risk_reasons),
+    }
+
+
+def overview(remembered, config, now):
+    """Return {sites, pools, links, alarms}; ages in seconds as of now."""
+    pools = [(one, pool) for one in remembered for pool in one.pools]
+    return {
+        "sites": [_site(one, now) for one in remembered],
+        "pools": [_pool(pool, now) for _one, pool in pools],
+        "links": [to_plain(link) for link in config.links],
+        "alarms": [_alarm(pool, alarm) for _one, pool in pools for alarm in pool.alarms],
+    }
+
+
+def _age(at, now):
+    return None if at is None else int(clock.seconds_between(at, now))
+
+
+def _site(one, now):
+    return {
+        "id": one.site.id,
+        "name": one.site.name,
+        "endpoint": one.endpoint.id,
+        "platform": one.endpoint.platform,
+        "address": one.endpoint.address,
+        "port": one.endpoint.port,
+        "state": one.state,
+        "at": one.at,
+        "age_s": _age(one.at, now),
+        "lab": one.site.lab,
+    }
+
+
+def _pool(pool, now):
+    return {
+        "id": pool.id,
+        "site": pool.site,
+        "platform": pool.platform,
+        "name": pool.name,
+        "state": pool.seen.state,
+        "age_s": _age(pool.seen.at, now),
+        "arch": pool.arch,
+        "accelerator": pool.accelerator.model if pool.accelerator else None,
+        "accelerators": pool.capacity.accelerators,
+        "free_accelerators": pool.free.accelerators,
+        "nodes": pool.capacity.nodes,
+        "free_nodes": pool.free.nodes,
+        "cpu": pool.capacity.cpu,
+        "free_cpu": pool.free.cpu,
+        "running": pool.queue.running,
+        "pending": pool.queue.pending,
+        "wait_s": pool.queue.wait_s,
+        "rtt_ms": pool.path.rtt_ms,
+        "rate_gbps": pool.path.rate_gbps,
+        "fen_h": pool.price.accelerator_fen_h,
+        "alarms": len(pool.alarms),
+    }
+
+
+def _alarm(pool, alarm):
+    return {"site": pool.site, "pool": pool.id, **to_plain(alarm)}

@@ -1,0 +1,101 @@
+"""Who may call what: role × route, and whose tasks. A route without a row here is refused, and a test fails.
+
+Four eyes are not a role's matter: whoever asked for a task cannot approve it, whatever he may be besides.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .config import ROLES
+
+EVERYONE = "everyone"  # no login at all
+PERSON = "person"  # whoever is logged in
+SIGNED = "signed"  # proves himself by a signature over the body, checked where it is read
+
+_READERS = ROLES
+_ASK = ("requester", "admin")
+_JUDGE = ("approver",)
+_OPERATE = ("operator", "admin")
+
+#: route → roles that may call it. An endpoint of a page has the rights of the API endpoint that it shows.
+ROUTES = {
+    # -- without login ---------------------------------------------------------------------------------
+    "health.healthz": EVERYONE,
+    "health.openapi": EVERYONE,
+    "health.docs": EVERYONE,
+    "static": EVERYONE,
+    "session.enter": EVERYONE,
+    "deliveries.deliver": SIGNED,
+    # -- whoever is logged in --------------------------------------------------------------------------
+    "session.show": PERSON,
+    "session.leave": PERSON,
+    "tokens.index": PERSON,
+    "tokens.make": PERSON,
+    "tokens.revoke": PERSON,
+    # -- reading ---------------------------------------------------------------------------------------
+    "health.metrics": ("operator", "auditor", "admin"),
+    "catalogue.index": _READERS,
+    "tasks.index": _READERS,
+    "tasks.show": _READERS,
+    "tasks.plan": _READERS,
+    "proposals.index": _READERS,
+    "runs.index": _READERS,
+    "runs.show": _READERS,
+    "runs.events": _READERS,
+    "runs.log": _READERS,
+    "runs.artifacts": _READERS,
+    "runs.artifact": _READERS,
+    "fleet.pools": _READERS,
+    "fleet.sites": _READERS,
+    "fleet.links": _READERS,
+    "fleet.alarms": _READERS,
+    "fleet.tenants": _READERS,
+    "audit.index": ("auditor", "admin"),
+    "audit.verify": ("auditor", "admin"),
+    # -- asking ----------------------------------------------------------------------------------------
+    "tasks.make": _ASK,
+    "tasks.withdraw": _ASK,
+    "proposals.make": _ASK,
+    "proposals.revise": _ASK,
+    "proposals.confirm": _ASK,
+    # -- judging ---------------------------------------------------------------------------------------
+    "approvals.approve": _JUDGE,
+    "approvals.reject": _JUDGE,
+    # -- operating -------------------------------------------------------------------------------------
+    "runs.cancel": ("requester", *_OPERATE),
+    "runs.resume": ("requester", *_OPERATE),
+    "fleet.perceive": ("requester", *_OPERATE),
+    "fleet.pause": _OPERATE,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Caller:
+    """Who calls. how: session | token | signed | none. tenants: '*' among them means all."""
+
+    principal: str
+    name: str
+    roles: tuple[str, ...]
+    tenants: tuple[str, ...]
+    how: str = "none"
+    csrf: str | None = None
+
+    def has(self, *roles):
+        return bool(set(roles) & set(self.roles))
+
+    def may(self, route):
+        """Return whether the roles allow a route; a route without a row is nobody's."""
+        asked = ROUTES.get(route, ())
+        if asked in (EVERYONE, SIGNED):
+            return True
+        if self.how == "none":
+            return False
+        return asked == PERSON or self.has(*asked)
+
+    def sees(self, tenant):
+        """Return whether a tenant's tasks are his to see."""
+        return "*" in self.tenants or tenant in self.tenants
+
+
+NOBODY = Caller("", "", (), ())

@@ -1,0 +1,93 @@
+"""How a launch ended: from its result, and for a run from its journal, which alone says that it succeeded."""
+
+from __future__ import annotations
+
+from sqlalchemy import func
+from sqlalchemy import select
+
+from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+from ansible_collections.suanwang.brain.plugins.plugin_utils.history import History
+from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
+
+from .. import audit
+from .. import database
+from ..models import Launch
+from ..models import Task
+from . import folder
+
+_SAID = 600
+
+
+def finish(settings, db, row, result):
+    """Write down the end of a launch, and what follows from it for its task, in one transaction."""
+    event, message = _judge(settings, row, result)
+    now = clock.now()
+    with db.write() as session:
+        launch = database.locked(session, Launch, row.id)
+        if launch.state not in ("claimed", "running"):
+            return
+        database.move(
+            session, launch, event, now, ended_at=now, exit_code=result["exit_code"], message=message
+        )  # fmt: skip
+        if launch.task and launch.kind in ("apply", "release"):
+            _follow(session, launch, event, message, now)
+
+
+def _judge(settings, row, result):
+    """Return (event of the launch, sentence or None)."""
+    if result.get("lost"):
+        return "lose", f"its process died {row.attempts} times"
+    if result["cancelled"]:
+        return "cancel", "interrupted"
+    code = result["exit_code"]
+    if row.kind in ("apply", "release"):
+        past = History(Store(settings.state).journal(row.task))
+        closed = None if past.open else past.closed
+        wanted = "succeeded" if row.kind == "apply" else "released"
+        if closed == wanted:
+            return "succeed", None
+        if code == 0:
+            return "fail", f"the playbook ended with 0, and the journal is not closed as {wanted}"
+    if code == 0:
+        return "succeed", None
+    return "fail", _said(settings, row) or f"the playbook ended with exit code {code}"
+
+
+def _said(settings, row):
+    """Return the last sentence of failure in a launch's log, for people."""
+    try:
+        text = (folder.of(settings, row.id) / "log.txt").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    found = [line for line in text.splitlines() if line.startswith(("fatal:", "failed:", "ERROR", "[ERROR]"))]
+    return found[-1][:_SAID] if found else None
+
+
+def _follow(session, launch, event, message, now):
+    task = database.locked(session, Task, launch.task)
+    if launch.kind == "apply":
+        if task.state == "approved":  # it was over before anybody saw it run
+            database.move(session, task, "start", now)
+        if event == "cancel" or (task.state == "cancelling" and event != "succeed"):
+            if task.state == "running":
+                database.move(session, task, "cancel", now)
+            _release(session, task, now)
+            return
+        if task.state in ("running", "cancelling"):
+            _end(session, task, "succeed" if event == "succeed" else "fail", message, now)
+    elif task.state == "cancelling":
+        _end(session, task, "cancelled" if event == "succeed" else "fail", message, now)
+
+
+def _end(session, task, event, message, now):
+    database.move(session, task, event, now, message=message or (task.message if event == "cancelled" else None))
+    audit.note(session, now, "service", f"run.{task.state}", task.id, digest=task.digest, message=message)
+
+
+def _release(session, task, now):
+    count = select(func.count()).select_from(Launch).where(Launch.task == task.id, Launch.kind == "release")
+    once = f"release:{task.digest}:{session.scalar(count) + 1}"
+    database.add_launch(
+        session, id=folder.new_id(), kind="release", once=once, task=task.id, digest=task.digest, asked_by="service",
+        created_at=now,
+    )  # fmt: skip

@@ -1,0 +1,115 @@
+"""The run process: one playbook under ansible-runner, in a session of its own. The one file that imports it.
+
+``python -m webhook.runs.process FOLDER``. It holds the folder's lock while it lives, so that it exists once; it is the
+sub-reaper of everything below it, so that nothing of it is left; its result is the last file it writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import sys
+import time
+
+import ansible_runner
+
+from . import processes
+from .folder import Folder
+
+GRACE_S = 20.0
+ALREADY = 75
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_KEPT = ("playbook_on_task_start", "runner_on_ok", "runner_on_failed", "runner_on_unreachable", "verbose")
+
+
+class Follower:
+    """Appends what the runner tells to two files. It must be quick: a slow handler slows the playbook."""
+
+    def __init__(self, folder):
+        self._log = open(folder / "log.txt", "a", encoding="utf-8")
+        self._events = open(folder / "events.jsonl", "a", encoding="utf-8")
+
+    def event(self, event):
+        if event.get("stdout"):
+            self._log.write(_ANSI.sub("", event["stdout"]).replace("\r", "") + "\n")
+            self._log.flush()
+        if event["event"] in _KEPT:
+            data = event.get("event_data") or {}
+            line = {"event": event["event"], "at": event.get("created"), "host": data.get("host")}
+            line["task"] = (data.get("task") or "")[:200]
+            self._events.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._events.flush()
+        return False  # no file an event
+
+    def close(self):
+        self._log.close()
+        self._events.close()
+
+
+class Canceller:
+    """Asked about once a second: first an interrupt, which a playbook takes cleanly, then a kill."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self.asked = None
+
+    def __call__(self):
+        if not (self._folder / "cancel").exists():
+            return False
+        if self.asked is None:
+            self.asked = time.monotonic()
+            for pid in processes.children(os.getpid()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGINT)
+            return False
+        return time.monotonic() - self.asked > GRACE_S
+
+
+def run(folder):
+    """Run what the folder's spec says, and write the result. Returns our exit code."""
+    lock = folder.take_lock()
+    if lock is None or folder.read("result.json") is not None:
+        return ALREADY
+    with lock:
+        processes.become_subreaper()
+        with open(folder / "started", "a") as stream:
+            stream.write(f"{os.getpid()}\n")
+        os.environ.pop("PYTHONPATH", None)  # ours alone: a playbook finds the collection by ansible.cfg
+        spec = folder.read("spec.json")
+        follower, cancelled = Follower(folder), Canceller(folder)
+        private = pathlib.Path(folder / "private")
+        shutil.rmtree(private, ignore_errors=True)
+        private.mkdir(mode=0o700)
+        done = ansible_runner.run(
+            private_data_dir=str(private),
+            ident="r",
+            playbook=spec["playbook"],
+            inventory=spec.get("inventory"),
+            cmdline=spec.get("cmdline"),
+            extravars=None,
+            quiet=True,
+            event_handler=follower.event,
+            cancel_callback=cancelled,
+            suppress_env_files=True,
+            settings={"pexpect_timeout": 1, "suppress_ansible_output": True},
+        )
+        left = processes.descendants(os.getpid())
+        for pid in reversed(left):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        follower.close()
+        shutil.rmtree(private, ignore_errors=True)
+        code = done.rc if isinstance(done.rc, int) else None
+        folder.write(
+            "result.json", {"exit_code": code, "cancelled": cancelled.asked is not None, "swept": len(left)}
+        )  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(Folder(sys.argv[1])))

@@ -1,0 +1,62 @@
+"""What a launch runs: a playbook of this checkout, with a plan's digest and nothing else of what people wrote."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+
+from ..config import CHECKOUT
+from .processes import MARK
+
+#: Variables of our own environment that a run process may have.
+ALLOWED = ("HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "SUANWANG_CREDENTIALS")
+KINDS = ("apply", "release", "check", "perceive")
+
+
+def spec(settings, launch):
+    """Return {playbook, inventory, cmdline} of a launch."""
+    playbook = {"check": "apply"}.get(launch.kind, launch.kind)
+    found = {"playbook": str(CHECKOUT / "playbooks" / f"{playbook}.yml")}
+    if launch.kind == "perceive":
+        return {**found, "inventory": str(inventory(settings)), "cmdline": "--flush-cache"}
+    assert set(launch.digest) <= set("0123456789abcdef")
+    extra = " --check --diff" if launch.kind == "check" else ""
+    return {
+        **found,
+        "inventory": str(CHECKOUT / "inventories" / "localhost.yml"),
+        "cmdline": f"-e plan={launch.digest}{extra}",
+    }
+
+
+def inventory(settings):
+    """Return the inventory of all sites: the one of the settings, else one of our own over the config folder."""
+    if settings.inventory is not None:
+        return settings.inventory
+    path = settings.folder / "fleet.brain.yml"
+    text = f"plugin: suanwang.brain.fleet\nconfig: {settings.config}\n"
+    if not path.exists() or path.read_text() != text:
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(text)
+        part.replace(path)
+    return path
+
+
+def environment(settings, launch):
+    """Return the whole environment of a run process."""
+    kept = {name: os.environ[name] for name in ALLOWED if name in os.environ}
+    return {
+        **kept,
+        "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "COLUMNS": "140",
+        "TERM": "dumb",
+        "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+        "ANSIBLE_STDOUT_CALLBACK": "default",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "0",
+        "PYTHONPATH": os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "collections")]),
+        "SUANWANG_CONFIG": str(settings.config),
+        "SUANWANG_STATE": str(settings.state),
+        MARK: launch.id,
+    }
