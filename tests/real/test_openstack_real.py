@@ -53,10 +53,16 @@ def at(cloud):
 def swept(cloud):
     """No machine outlives its test."""
     yield
-    for row in cloud.call("nova", "GET", "/v2.1/servers?all_tenants=1")["servers"]:
-        with contextlib.suppress(AssertionError):
-            cloud.call("nova", "DELETE", f"/v2.1/servers/{row['id']}")
-    until(lambda: not cloud.call("nova", "GET", "/v2.1/servers?all_tenants=1")["servers"])
+
+    def left():
+        """Delete a page of what is there; the server's own page is three rows here."""
+        rows = cloud.call("nova", "GET", "/v2.1/servers?all_tenants=1")["servers"]
+        for row in rows:
+            with contextlib.suppress(AssertionError):  # gone meanwhile
+                cloud.call("nova", "DELETE", f"/v2.1/servers/{row['id']}")
+        return rows
+
+    until(lambda: not left(), 120)
 
 
 @pytest.fixture
@@ -93,7 +99,7 @@ def verb(platform, name, check=False, events=None, **params):
 
 
 def copies(cloud, name):
-    rows = cloud.call("nova", "GET", "/v2.1/servers?all_tenants=1&limit=1000")["servers"]
+    rows = cloud.call("nova", "GET", f"/v2.1/servers?all_tenants=1&name={name}")["servers"]
     return [row["id"] for row in rows if row["name"] == name]
 
 
