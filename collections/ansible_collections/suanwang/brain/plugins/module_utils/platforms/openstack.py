@@ -137,7 +137,7 @@ class OpenStack(Platform):
         found = [Quota(*row, tenant=self.connection.tenant) for row in text.quotas(body["quota_set"])]
         usages = self._placement_usages()
         if usages is not None:
-            found.append(Quota("accelerators", None, text.cards_used(usages, self.site), self.connection.tenant))
+            found.append(Quota("accelerators", None, text.cards_used(usages), self.connection.tenant))
         return found
 
     def _machines(self):

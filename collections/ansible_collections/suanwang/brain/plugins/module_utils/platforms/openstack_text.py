@@ -139,10 +139,10 @@ def choose(flavors, spec, wanted, site):
             has = ", ".join(sorted(row["name"] for row in flavors))
             raise Invalid(f"there is no flavor {spec.native_type!r}.", site=site, way_out=f"There are: {has}.")
         return named[0]
-    fit = []
+    fit, of_cards = [], {family(native) for row in flavors if (native := card(row)[0])}
     for row in flavors:
         native, count = card(row)
-        right = family(native) == wanted if native else _of_arch(row, wanted)
+        right = family(native) == wanted if native else wanted not in of_cards and _of_arch(row, wanted)
         roomy = row["cpu"] >= spec.cpu and row["ram"] >= (spec.memory_gib or 0) * 1024
         if right and roomy and count >= spec.accelerators and bool(count) == bool(spec.accelerators):
             fit.append((count, row["cpu"], row["ram"], row["name"], row))
@@ -275,8 +275,8 @@ def quotas(quota_set):
             yield ours, None if limit < 0 else limit / unit, (row["in_use"] + row["reserved"]) / unit
 
 
-def cards_used(usages, site):
-    """Return the accelerators in Placement's usages of a project, which are grouped by the kind of consumer."""
+def cards_used(usages):
+    """Return the accelerators in Placement's usages of a project, which newer versions group by consumers."""
     groups = [group for group in usages.values() if isinstance(group, dict)] or [usages]
     return sum(count for group in groups for name, count in group.items() if CARD.fullmatch(name))
 
