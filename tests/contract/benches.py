@@ -5,17 +5,27 @@ A new platform adds its row to BENCHES. The suite knows a bench only by the meth
 """
 
 import contextlib
+import functools
+import platform
 import time
 from abc import ABC
 from abc import abstractmethod
+from pathlib import Path
 
 from ansible_collections.suanwang.brain.plugins.module_utils import jobfile
 from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils import sites
+from ansible_collections.suanwang.brain.plugins.module_utils.resources import JOB_ENDED
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JobSpec
 from tests.lab import keys
 from tests.lab.lab import Lab
+from tests.lab.openstack.handle import CloudLab
 from tests.lab.rest import Rest
+from tests.real import daemons
+from tests.real import packages
+from tests.real.slurm import RealSlurm
+
+THIRD = Path(__file__).parents[1] / "lab" / "profiled" / "third_config"
 
 
 class Bench(ABC):
@@ -23,6 +33,8 @@ class Bench(ABC):
 
     #: pool name, its architecture, accelerator model, cards, cores and nodes, as the server has them
     expected: dict
+    #: what the platform does not tell an ordinary user: ``queue`` of everybody, ``times`` of jobs
+    unknown = frozenset()
 
     @abstractmethod
     def platform(self, tenant="demo"):
@@ -42,7 +54,12 @@ class Bench(ABC):
 
     @abstractmethod
     def fault(self, kind):
-        """Inject: ``lost_answer`` of the next submit, ``dead``, ``live_list_down``, ``history_down``."""
+        """Inject: ``lost_answer`` of the next submit, ``lost_reservation`` of the next one that is made, ``dead``,
+        ``live_list_down``, ``history_down``."""
+
+    def reservations(self):
+        """Return the names of all reservations, as only the server knows."""
+        return []
 
     @abstractmethod
     def heal(self):
@@ -88,7 +105,8 @@ class SlurmBench(Bench):
     }  # fmt: skip
 
     def __init__(self, folder):
-        self.lab = Lab(folder, sites=["hunan"]).start()
+        # Where the customer's clocks stand, so that no time is right by chance.
+        self.lab = Lab(folder, sites=["hunan"], environment={"TZ": "Asia/Shanghai"}).start()
         self.site = self.lab.site("hunan")
         self.config = sites.load(str(self.lab.config))
         model = self.config.site("hunan").accelerators["npu:ascend910b"]
@@ -108,8 +126,14 @@ class SlurmBench(Bench):
         return sum(job["name"] == name for job in self.site.jobs())
 
     def fault(self, kind):
-        real = {"live_list_down": "ctld_down", "history_down": "dbd_down"}.get(kind, kind)
-        self.site.fault(real, **({"n": 1} if real == "lost_answer" else {}))
+        real = {"live_list_down": "ctld_down", "history_down": "dbd_down", "lost_reservation": "lost_answer"}.get(
+            kind, kind
+        )
+        path = {"path": "scontrol create"} if kind == "lost_reservation" else {}
+        self.site.fault(real, **({"n": 1, **path} if real == "lost_answer" else {}))
+
+    def reservations(self):
+        return list(self.site.info()["reservations"])
 
     def heal(self):
         self.site.heal()
@@ -121,6 +145,8 @@ class SlurmBench(Bench):
             operator.call("DELETE", f"job/{number}")
         for number in left:
             operator.until(number)
+        for name in self.reservations():
+            self.site.unreserve(name)
         operator.close()
 
     def forget_finished(self):
@@ -144,4 +170,288 @@ class SlurmBench(Bench):
         self.lab.stop()
 
 
-BENCHES = {"slurm": SlurmBench}
+class OpenStackBench(Bench):
+    """The cloud of the lab. Perception sees as its administrator does, the tenant demo makes machines."""
+
+    expected = {
+        "pool": "az-ai.npu-ascend910b", "arch": "aarch64", "native": "CUSTOM_NPU_ASCEND910B", "model": "910b4",
+        "accelerators": 16, "cpu": 1536, "nodes": 2,
+    }  # fmt: skip
+
+    def __init__(self, folder):
+        self.lab = CloudLab(folder).start()
+        self.config = sites.load(str(self.lab.config))
+
+    def platform(self, tenant=None):
+        return self.config.platform("hunan", "cloud", tenant)
+
+    def counters(self):
+        counts = self.lab.ask("info")["counters"]
+        # A login is a POST that changes nothing.
+        logins = counts["calls"].get("rest POST /v3/auth/tokens", 0)
+        return {"reads": counts["reads"] + logins, "writes": counts["writes"] - logins}
+
+    def reset(self):
+        self.lab.ask("reset")
+
+    def copies(self, name):
+        return sum(server["name"] == name for server in self.lab.ask("info")["servers"])
+
+    def fault(self, kind, **options):
+        self.lab.ask("fault", kind=kind, **options)
+
+    def heal(self):
+        self.lab.ask("heal")
+
+    def forget_finished(self):
+        raise NotImplementedError("it has no jobs")
+
+    @contextlib.contextmanager
+    def expired(self):
+        path = self.config.secret_path("demo-cloud")
+        good = path.read_bytes()
+        keys.write_private(path, b"not the password")
+        try:
+            yield
+        finally:
+            keys.write_private(path, good)
+
+    def stop(self):
+        self.lab.stop()
+
+
+class PrometheusBench(Bench):
+    """The monitoring of the lab's site hunan."""
+
+    expected = {}
+
+    def __init__(self, folder):
+        self.lab = Lab(folder, sites=["hunan"]).start()
+        self.site = self.lab.site("hunan")
+        self.config = sites.load(str(self.lab.config))
+
+    def platform(self, tenant=None):
+        return self.config.platform("hunan", "metrics", tenant)
+
+    def counters(self):
+        return self.site.counters()
+
+    def reset(self):
+        self.site.reset_counters()
+
+    def copies(self, name):
+        return 0
+
+    def fault(self, kind, **options):
+        self.site.fault(kind, **options)
+
+    def heal(self):
+        self.site.heal()
+
+    def forget_finished(self):
+        raise NotImplementedError("it has no jobs")
+
+    @contextlib.contextmanager
+    def expired(self):
+        path = self.config.secret_path("hunan-metrics")
+        good = path.read_bytes()
+        keys.write_private(path, self.site.token(lifespan_s=-60).encode())
+        try:
+            yield
+        finally:
+            keys.write_private(path, good)
+
+    def stop(self):
+        self.lab.stop()
+
+
+class RealSlurmBench(Bench):
+    """One of the two real clusters, which are started together and stopped with the last of them."""
+
+    shared: "list[RealSlurm]" = []
+    users = 0
+
+    def __init__(self, folder, name):
+        tree = packages.need_slurm()
+        if not self.shared:
+            self.shared.append(RealSlurm(tree=tree).start())
+        RealSlurmBench.users += 1
+        self.name, self.site = name, self.shared[0].site(name)
+        self.config = sites.load(str(self.shared[0].config))
+        row = self.site.hardware
+        nodes = len(row["names"])
+        self.expected = {
+            "pool": row["partition"], "arch": platform.machine(), "native": row["native"],
+            "accelerators": nodes * row["cards"], "cpu": nodes * row["cpus"], "nodes": nodes,
+            "model": self.config.site(name).accelerators[row["native"]],
+        }  # fmt: skip
+
+    def platform(self, tenant="demo"):
+        return self.config.platform(self.name, "slurm", tenant)
+
+    def counters(self):
+        return self.site.counters()
+
+    def reset(self):
+        self.site.reset_counters()
+
+    def copies(self, name):
+        return len(self.site.copies(name))
+
+    def fault(self, kind):
+        real = {"live_list_down": "ctld_down", "history_down": "dbd_down"}.get(kind, kind)
+        if kind == "lost_reservation":
+            self.site.login.lose("scontrol create")
+        else:
+            self.site.fault(real, **({"n": 1} if real == "lost_answer" else {}))
+
+    def reservations(self):
+        listed = self.site.tool("scontrol", "-o", "show", "reservation").splitlines()
+        return [line.split()[0].partition("=")[2] for line in listed if line.startswith("ReservationName=")]
+
+    def heal(self):
+        self.site.heal()
+        for name in self.reservations():
+            self.site.tool("scontrol", "delete", f"ReservationName={name}")
+
+    def forget_finished(self):
+        """Wait for it: MinJobAge is short, and the controller looks every half minute."""
+        ended = ("squeue", "-h", "-t", "CA,CD,F,TO,NF,OOM", "-o", "%i")
+        daemons.wait("squeue", lambda: not self.site.tool(*ended).strip(), seconds=120)
+
+    @contextlib.contextmanager
+    def expired(self):
+        path = self.config.secret_path(f"{self.name}-slurm")
+        good = path.read_bytes()
+        keys.write_private(path, self.site.token(lifespan_s=-60).encode())
+        try:
+            yield
+        finally:
+            keys.write_private(path, good)
+
+    def stop(self):
+        RealSlurmBench.users -= 1
+        if not self.users and self.shared:
+            self.shared.pop().stop()
+
+
+class ProfiledBench(Bench):
+    """A stand-in of a profiled platform: `place` in the lab, `submit` what only the path of a submit holds."""
+
+    def __init__(self, folder, place, submit, expected, **lab):
+        self.place, self.submit = place, submit
+        self.lab = Lab(folder, **lab).start()
+        self.site = self.lab.site("/".join(place))
+        self.config = sites.load(str(self.lab.config))
+        model = self.config.site(place[0]).accelerators[expected["native"]]
+        self.expected = {**expected, "model": model}
+        self.site.set(pending_s=[0.1, 0.2], ctld_block_s=0)
+
+    def platform(self, tenant="demo"):
+        return self.config.platform(*self.place, tenant)
+
+    def counters(self):
+        return self.site.counters()
+
+    def reset(self):
+        self.site.reset_counters()
+
+    def copies(self, name):
+        return sum(job["name"] == name for job in self.site.jobs())
+
+    def fault(self, kind):
+        real = {"live_list_down": "ctld_down", "history_down": "dbd_down"}.get(kind, kind)
+        self.site.fault(real, **({"n": 1, "path": self.submit} if real == "lost_answer" else {}))
+
+    def heal(self):
+        self.site.heal()
+        self.site.set(min_job_age=300)
+        # What a test left running would take its cards from the next one.
+        platform = self.platform()
+        for job in platform.jobs():
+            platform.cancel(job)
+        until = time.monotonic() + 10
+        while any(job.state not in JOB_ENDED for job in platform.jobs()):
+            assert time.monotonic() < until, platform.jobs()
+            time.sleep(0.05)
+        self.close(platform)
+
+    def close(self, platform):
+        platform.connection.http.close()
+
+    def forget_finished(self):
+        self.site.set(min_job_age=0)
+        until = time.monotonic() + 10
+        while any(job["in_memory"] and job["end_time"] for job in self.site.jobs()):
+            assert time.monotonic() < until, "the lab keeps finished jobs in its live list"
+            time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def expired(self):
+        self.site.fault("token_expiry")
+        try:
+            yield
+        finally:
+            self.site.heal()
+
+    def stop(self):
+        self.lab.stop()
+
+
+class DonauBench(ProfiledBench):
+    """The lab's site hangzhou-c: commands on its login node, and nothing else."""
+
+    unknown = frozenset({"queue", "times"})
+
+    def __init__(self, folder):
+        expected = expects("root.npu", "aarch64", "npu", 16, 256, 2)
+        zone = {"TZ": "Asia/Shanghai"}
+        super().__init__(
+            folder, ("hangzhou-c", "donau"), "dsub --name", expected, sites=["hangzhou-c"], more=True, environment=zone
+        )
+
+    def close(self, platform):
+        platform.files.close()
+
+    @contextlib.contextmanager
+    def expired(self):
+        self.site.set(token="expired")
+        try:
+            yield
+        finally:
+            self.site.set(token="good")
+
+
+def expects(pool, arch, native, accelerators, cpu, nodes):
+    return {"pool": pool, "arch": arch, "native": native, "accelerators": accelerators, "cpu": cpu, "nodes": nodes}
+
+
+def aofei(folder):
+    expected = expects("h800", "x86_64", "nvidia.com/gpu-h800", 24, 288, 3)
+    return ProfiledBench(folder, ("hangzhou-b", "aofei"), "/training", expected, sites=["hangzhou-b"], more=True)
+
+
+def tianyin(folder):
+    expected = expects("ascend", "aarch64", "Ascend910B3", 16, 384, 2)
+    return ProfiledBench(folder, ("hunan", "tianyin"), "/apptemplates", expected, sites=["hunan"], more=True)
+
+
+def custom(folder):
+    """Return the bench of a platform of a third shape, which is nothing but a profile in its site's config folder."""
+    expected = expects("small", "x86_64", "gpu:l20", 12, 192, 3)
+    return ProfiledBench(folder, ("lakeside", "third"), "/v3/jobs", expected, source=THIRD)
+
+
+BENCHES = {
+    "aofei": aofei,
+    "custom": custom,
+    "donau": DonauBench,
+    "openstack": OpenStackBench,
+    "prometheus": PrometheusBench,
+    "slurm": SlurmBench,
+    "tianyin": tianyin,
+}
+#: platform → further benches by name, with the real software
+REAL = {
+    "slurm": {f"slurm-real-{name}": functools.partial(RealSlurmBench, name=name) for name in ("hunan", "centre-a")},
+}

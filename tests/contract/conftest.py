@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One bench a platform of the registry, started once; a platform without one fails every test."""
 
+import os
 import time
 
 import pytest
@@ -8,18 +9,21 @@ import pytest
 from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms.registry import PLATFORMS
 from tests.contract.benches import BENCHES
+from tests.contract.benches import REAL
+from tests.real import packages
 
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory):
     """Return a function: platform name → its bench, started at the first call."""
     started = {}
+    kinds = {**BENCHES, **{name: kind for further in REAL.values() for name, kind in further.items()}}
 
     def bench_of(name):
-        if name not in BENCHES:
+        if name not in kinds:
             pytest.fail(f"platform {name} has no bench: add one to tests/contract/benches.py")
         if name not in started:
-            started[name] = BENCHES[name](tmp_path_factory.mktemp(name))
+            started[name] = kinds[name](tmp_path_factory.mktemp("bench"))
         return started[name]
 
     yield bench_of
@@ -27,11 +31,25 @@ def servers(tmp_path_factory):
         bench.stop()
 
 
+def needed(metafunc):
+    """Return the verbs that a test is about: those of its mark `needs`, and `submit` where it takes a job's name."""
+    verbs = {verb for mark in metafunc.definition.iter_markers("needs") for verb in mark.args}
+    return verbs | {"submit" for name in ("name", "until") if name in metafunc.fixturenames}
+
+
 def pytest_generate_tests(metafunc):
-    """A module that names its PLATFORM is tried on that one, every other on all of the registry."""
+    """A module that names its PLATFORM is tried on that one, every other on all of the registry, and the real ones.
+
+    A platform that says no to a verb is not tried on it: that its no has a sentence is a test of its own.
+    """
     if "bench" in metafunc.fixturenames:
-        only = getattr(metafunc.module, "PLATFORM", None)
-        metafunc.parametrize("bench", [only] if only else sorted(PLATFORMS), indirect=True)
+        only = getattr(metafunc.module, "PLATFORM", ())
+        only = (only,) if isinstance(only, str) else only
+        # Where the real ones are missing, tests/real says so, once. In CI they must not be missing.
+        real = REAL if os.environ.get("CI") or not packages.missing() else {}
+        able = [name for name, kind in sorted(PLATFORMS.items()) if all(kind.can(v) is None for v in needed(metafunc))]
+        every = [name for platform in able for name in (platform, *real.get(platform, ()))]
+        metafunc.parametrize("bench", only or every, indirect=True)
 
 
 @pytest.fixture
@@ -46,14 +64,21 @@ def bench(request, servers):
 def platform(bench):
     made = bench.platform()
     yield made
-    made.files.close()
+    if made.endpoint.data:
+        made.files.close()
     made.connection.http.close()
 
 
 @pytest.fixture
-def name():
+def fresh(platform):
+    """Return a function: component → its name in a fresh run, as the platform allows names."""
+    return lambda component: names.name(names.new_run(time.time() * 1000), component, 1, platform.NAME_RULE.dot)
+
+
+@pytest.fixture
+def name(fresh):
     """Return the name of a component of a fresh run."""
-    return names.name(names.new_run(time.time() * 1000), "work", 1)
+    return fresh("work")
 
 
 @pytest.fixture

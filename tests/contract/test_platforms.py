@@ -63,6 +63,7 @@ def test_ping_says_as_what_it_answers(bench, platform):
     assert bench.counters()["writes"] == 0
 
 
+@pytest.mark.needs("pools")
 def test_pools_are_facts(bench, platform):
     expected = bench.expected
     (pool,) = [p for p in platform.pools() if p.name == expected["pool"]]
@@ -81,6 +82,7 @@ def test_pools_are_facts(bench, platform):
     assert bench.counters()["writes"] == 0
 
 
+@pytest.mark.needs("pools")
 def test_unknown_is_null_and_never_zero(platform):
     (pool, *_others) = platform.pools()
     assert pool.price.accelerator_fen_h is None
@@ -96,7 +98,10 @@ def test_our_work_shows_in_its_pool_and_its_end_frees_it(bench, platform, name, 
     job = until(platform, name, "running")
     pool = platform.pools()[0]
     assert pool.free.accelerators == before.free.accelerators - 2
-    assert pool.queue.running == before.queue.running + 1
+    if "queue" in bench.unknown:
+        assert pool.queue.running is None
+    else:
+        assert pool.queue.running == before.queue.running + 1
     (ours,) = pool.ours
     assert (ours.run, ours.component, ours.state) == (*names.parse(name)[:2], "running")
     assert (ours.accelerators, ours.cpu, ours.nodes) == (2, 4, 1)
@@ -130,7 +135,8 @@ def test_a_job_is_found_by_name_and_polled_to_success(bench, platform, name, unt
     assert found.id == made.id and found.state in JOB_STATES
     job = until(platform, name, *JOB_ENDED)
     assert job.ended_well and job.exit_code == 0
-    assert job.label in (spec.label, None) and job.started and job.ended
+    assert job.label in (spec.label, None)
+    assert bool(job.started and job.ended) != ("times" in bench.unknown)
     assert job.pool == f"{platform.site.id}/{platform.endpoint.id}/{spec.pool}"
     assert platform.files.tail(spec.log) == ["hello", spec.workdir]
     assert name in [one.name for one in platform.jobs()]
@@ -153,11 +159,10 @@ def test_cancel_twice(bench, platform, name, until):
     assert platform.job(name).state == "cancelled"
 
 
-def test_cancel_spares_a_stranger_under_a_reused_id(bench, platform, name, until):
+def test_cancel_spares_a_stranger_under_a_reused_id(bench, platform, name, fresh, until):
     platform.submit(bench.spec(platform, name, "sleep 60"))
     job = until(platform, name, "running")
-    other = names.name(names.new_run(time.time() * 1000), "other", 1)
-    platform.cancel(dataclasses.replace(job, name=other))
+    platform.cancel(dataclasses.replace(job, name=fresh("other")))
     assert platform.job(name).state == "running"
     platform.cancel(job)
 
@@ -252,6 +257,7 @@ def test_bytes_go_there_and_come_back(bench, platform, name, tmp_path):
     source.write_bytes(content)
     path = f"{files.root()}/{run}/data/{digest}/数据 a.bin"
     assert files.dataset(path) is None and not files.exists(path)
+    assert files.read_text(path) is None and files.tail(path) == []
     assert files.put(source, path, sha256=digest, check=True) is True
     assert not files.exists(path)
     assert files.put(source, path, sha256=digest) is True
@@ -277,6 +283,7 @@ def test_a_wrong_checksum_leaves_nothing_behind(bench, platform, name):
     assert not files.exists(f"{run}/x") and not files.exists(f"{run}/x.part")
 
 
+@pytest.mark.needs("submit")
 def test_only_what_lies_below_the_root_is_removed(platform):
     files = platform.files
     for path in (files.root(), "/", "/etc", f"{files.root()}/..", "../x", f"{files.root()}x", "."):

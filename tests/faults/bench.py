@@ -47,7 +47,7 @@ def another_checkout(folder):
 class Template:
     """A proposed plan, from which runs are minted without asking the sites again."""
 
-    def __init__(self, lab, folder, seconds=1.0, accelerators=1):
+    def __init__(self, lab, folder, seconds=1.0, accelerators=1, **fields):
         self.lab, self.folder = lab, Path(folder)
         self.project = Project(lab, self.folder)
         work = self.folder / "task"
@@ -57,13 +57,17 @@ class Template:
             resources={"accelerators": accelerators, "cpu": 1, "memory_gib": 1},
             inputs=[{"name": "data", "uri": "data.bin", "data_level": "public"}],
             outputs=[{"name": "model", "path": "model.bin"}],
+            **fields,
         )
         (work / "code/main.py").write_text(CODE.replace("SECONDS", str(seconds)))
         (work / "data.bin").write_bytes(INPUT)
         self.run = self.project.planned(task)
 
-    def mint(self, folder, checkout=CHECKOUT, keep=False):
-        """Return (Project, run id) of an approved run of its own, in a store of its own. keep: delete nothing."""
+    def mint(self, folder, checkout=CHECKOUT, keep=False, good_for_s=3600, approved_ago_s=0):
+        """Return (Project, run id) of an approved run of its own, in a store of its own. keep: delete nothing.
+
+        The approval was given `approved_ago_s` ago and is good for `good_for_s` from then.
+        """
         folder.mkdir(parents=True)
         shutil.copytree(self.project.store.root, folder / "state")
         project = Project(self.lab, folder, checkout=checkout)
@@ -72,8 +76,8 @@ class Template:
             plan["deletions"] = []
         digest, path = project.store.save_plan(plan, {})
         key = statement.read_key(project.config / "credentials" / "approver")
-        now = clock.now()
-        approval = statement.sign(key, digest, plan["run"], "approver@lab.invalid", now, clock.after(now, 3600))
+        at = clock.after(clock.now(), -approved_ago_s)
+        approval = statement.sign(key, digest, plan["run"], "approver@lab.invalid", at, clock.after(at, good_for_s))
         project.store.save_approval(path.parent, statement.key_id(statement.public_blob(key)), approval)
         return project, plan["run"]
 

@@ -41,6 +41,8 @@ def disturbed(template, lab, folder, event, faults, seconds, heals=True):
 RIDDEN_OUT = {
     "controller down while it runs": ("submitted", 3, [("ctld_down", {})]),
     "controller down at the submit": ("placed", 4, [("ctld_down", {})]),
+    "accounting down from the submit on": ("submitted", 0, [("dbd_down", {})]),
+    "accounting down at the preflight": (None, 5, [("dbd_down", {})]),
     "site dead while it runs": ("submitted", 4, [("dead", {})]),
     "site dead at the preflight": (None, 5, [("dead", {})]),
     "lists cut short while it runs": ("submitted", 4, [("partial", {"keep": 0, "path": "/job"})]),

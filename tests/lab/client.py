@@ -1,5 +1,6 @@
 """Client of a site's control API; standard library only, so that whoever holds a lab can use it."""
 
+import hashlib
 import http.client
 import json
 
@@ -61,6 +62,21 @@ class ControlClient:
 
     def unreserve(self, name: str) -> None:
         self._ask("DELETE", "/lab/reservation", name=name)
+
+    def has_seen(self, value: str) -> bool:
+        """Return whether a header of any request to its REST had this value."""
+        return self._ask("POST", "/lab/seen", sha256=hashlib.sha256(value.encode()).hexdigest())["seen"]
+
+    def alert(self, name: str, **options) -> None:
+        """Raise an alert: severity, labels, summary."""
+        self._ask("POST", "/lab/alert", name=name, **options)
+
+    def calm(self, name: str) -> None:
+        self._ask("DELETE", "/lab/alert", name=name)
+
+    def exporter(self, what: str, kind: str) -> None:
+        """Let ``npu-exporter``, ``dcgm-exporter``, ``node-exporter`` or those of one node be ``down`` or ``frozen``."""
+        self._ask("POST", "/lab/exporter", what=what, kind=kind)
 
     def peers(self) -> list[dict]:
         return self._ask("GET", "/lab/peers")["peers"]

@@ -44,7 +44,7 @@ class Site(ControlClient):
 
     def __init__(self, lab: "Lab", name: str, need: dict):
         self._lab, self.name, self.need = lab, name, need
-        self.folder = lab.state / "sites" / name
+        self.folder = lab.state / "sites" / name.replace("/", "@")
         self.home = self.folder / "home" / "brain"
         self.log = self.folder / "site.log"
         self.process = None
@@ -72,11 +72,11 @@ class Site(ControlClient):
     def launch(self, background: bool) -> None:
         self._prepare()
         (self.folder / "ready.json").unlink(missing_ok=True)
-        command = [sys.executable, "-m", "tests.lab.server", str(self.folder)]
+        command = [sys.executable, "-m", self.need.get("module", "tests.lab.server"), str(self.folder)]
         if not background:
             command.append("--lifeline")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM_", "LAB_"))}
-        environment["PYTHONPATH"] = str(CHECKOUT)
+        environment |= {"PYTHONPATH": str(CHECKOUT), **self._lab.environment}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=CHECKOUT, env=environment, start_new_session=True, stdout=log, stderr=log,
@@ -178,14 +178,22 @@ def _answers(endpoint: dict) -> bool:
 
 
 class Lab:
-    """All sites of a config folder. `ports`: "free" (an own copy of it) or "committed" (as they stand there)."""
+    """All sites of a config folder. `ports`: "free" (an own copy of it) or "committed" (as they stand there).
 
-    def __init__(self, state, ports="free", source=CONFIG, sites=None, background=False, settings=None):
-        if ports not in ("free", "committed"):
+    more: with what its folder `more` lays over it: sites and endpoints not started unless asked for; free ports only.
+    An endpoint with a process of its own is a site here by the name ``<site>/<endpoint>``.
+    """
+
+    def __init__(
+        self, state, ports="free", source=CONFIG, sites=None, background=False, settings=None, environment=None,
+        more=False,
+    ):  # fmt: skip
+        if ports not in ("free", "committed") or (more and ports != "free"):
             raise ValueError(ports)
         self.state, self.source = Path(state).resolve(), Path(source).resolve()
         self.ports, self.wanted, self.background = ports, sites, background
-        self.settings = settings or {}
+        self.settings, self.environment = settings or {}, environment or {}
+        self.more = self.source / "more" if more else None
         self.config = self.state / "config" if ports == "free" else self.source
         self._sites: dict[str, Site] = {}
 
@@ -220,7 +228,7 @@ class Lab:
             remembered = self.state / "ports.json"
             old = json.loads(remembered.read_text()) if remembered.exists() else {}
             shutil.rmtree(self.config / "sites", ignore_errors=True)
-            found = render.copy_with_free_ports(self.source, self.config, old)
+            found = render.copy_with_free_ports(self.source, self.config, old, self.more)
             remembered.write_text(json.dumps(found))
         files = render.site_files(self.config, self.wanted)
         needs = render.secrets_into(self.config, secrets, files)
@@ -228,14 +236,15 @@ class Lab:
 
     def _take(self, needs: dict) -> None:
         for name, need in needs.items():
-            need |= {"site": name, "hardware": render.HARDWARE[name], "settings": self.settings}
+            hardware = render.APART.get(name) or render.HARDWARE[name]
+            need |= {"site": name, "hardware": hardware, "settings": self.settings}
             self._sites[name] = Site(self, name, need)
 
     def attach(self) -> list[Site]:
         """Take up the sites that an earlier process started in this state folder; return those that live."""
         for path in sorted((self.state / "sites").glob("*/spec.json")):
             need = json.loads(path.read_text())
-            if self.wanted is None or need["site"] in self.wanted:
+            if self.wanted is None or need["site"].partition("/")[0] in self.wanted:
                 self._sites[need["site"]] = Site(self, need["site"], need)
         return [site for site in self.sites if site.running]
 
@@ -247,7 +256,8 @@ class Lab:
             if old and not self.background:  # a test run that died left them
                 self._stop_all()
                 old = []
-            if old and len(old) == len(render.site_files(self.source, self.wanted)) and self._still_fit():
+            expected = render.processes(self.source, self.wanted, self.more)
+            if {site.name for site in old} == expected and self._still_fit():
                 return self
             for attempt in (1, 2, 3):
                 try:

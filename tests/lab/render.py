@@ -24,6 +24,12 @@ PRINCIPALS = ("requester", "approver", "webhook")
 PEOPLE = {"requester": ["requester"], "approver": ["approver"], "operator": ["owner", "operator", "auditor", "admin"]}
 PORT = re.compile(r"(\bport:\s*)(\d+)")
 HARDWARE = yaml.safe_load(Path(__file__).with_name("sites.yml").read_text())
+#: endpoints with a process of their own: "<site>/<endpoint>" → hardware
+APART = {
+    name: {**row, "module": f"tests.lab.{kind}"}
+    for kind in ("donau", "profiled")
+    for name, row in yaml.safe_load((Path(__file__).parent / kind / "hardware.yml").read_text()).items()
+}
 
 
 def site_files(source: Path, wanted=None) -> dict[str, Path]:
@@ -34,13 +40,31 @@ def site_files(source: Path, wanted=None) -> dict[str, Path]:
         if wanted is None or site["site"] in wanted:
             if not site.get("lab"):
                 raise ValueError(f"{path}: not a lab site (lab: true is missing)")
-            if site["site"] not in HARDWARE:
+            if not any(name.partition("/")[0] == site["site"] for name in (*HARDWARE, *APART)):
                 raise ValueError(f"{path}: sites.yml of the lab has no row {site['site']!r}")
             found[site["site"]] = path
     missing = set(wanted or ()) - set(found)
     if missing or not found:
         raise ValueError(f"{source}: no site file for {sorted(missing) or 'any site'}")
     return found
+
+
+def processes(source: Path, wanted=None, more: Path | None = None) -> set[str]:
+    """Return the names of the processes that serve a config folder: a site, or an endpoint that has one of its own."""
+    found = set()
+    for folder in filter(None, (source, more)):
+        for path in (folder / "sites").glob("*.yml"):
+            if wanted is None or path.stem in wanted:
+                names = {f"{path.stem}/{row['id']}" for row in yaml.safe_load(path.read_text())["endpoints"]}
+                found |= names & set(APART) | ({path.stem} if names - set(APART) else set())
+    return found
+
+
+def laid_over(base, more):
+    """Return a document with another one laid over it: mappings by key, lists one behind the other."""
+    if isinstance(base, dict) and isinstance(more, dict):
+        return {**base, **{key: laid_over(base.get(key), value) for key, value in more.items()}}
+    return base + more if isinstance(base, list) and isinstance(more, list) else more
 
 
 def free_port(address: str, taken: set[int]) -> int:
@@ -63,13 +87,18 @@ def bindable(address: str, port: int) -> bool:
     return True
 
 
-def copy_with_free_ports(source: Path, target: Path, remembered: dict) -> dict:
-    """Copy `source` to `target` with free ports; returns {"site port": free port}.
+def copy_with_free_ports(source: Path, target: Path, remembered: dict, more: Path | None = None) -> dict:
+    """Copy `source`, and `more` over it, to `target` with free ports; returns {"site port": free port}.
 
     `remembered` ports of an earlier start are taken again while they are free: what a client remembers stays true.
     """
     target.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, target, dirs_exist_ok=True, ignore=lambda _, names: set(names) & set(GENERATED))
+    shutil.copytree(source, target, dirs_exist_ok=True, ignore=lambda _, names: set(names) & {*GENERATED, "more"})
+    for path in more.rglob("*.yml") if more else ():
+        file = target / path.relative_to(more)
+        base = yaml.safe_load(file.read_text()) if file.exists() else None
+        whole = laid_over(base, yaml.safe_load(path.read_text()))
+        file.write_text(yaml.safe_dump(whole, allow_unicode=True, sort_keys=False))
     ports, taken = {}, set()
     for path in sorted((target / "sites").glob("*.yml")):
         text = path.read_text()
@@ -90,6 +119,29 @@ def copy_with_free_ports(source: Path, target: Path, remembered: dict) -> dict:
 
         path.write_text(PORT.sub(replace, text))
     return ports
+
+
+def _apart(authority, folder: Path, credentials: Path, endpoint: dict) -> dict:
+    """Return what the process of one endpoint needs; its secret is random, made once, and the client's credential."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    secret = folder / "secret"
+    if not secret.exists():
+        words = [random.SystemRandom().randbytes(12).hex() for _ in range(2)]
+        keys.write_private(secret, ":".join(words).encode() + b"\n")
+    keys.write_private(credentials / endpoint["credential"], secret.read_bytes())
+    pair = authority.serve(endpoint["tls"]["server_name"], endpoint["address"], folder)
+    row = {key: endpoint[key] for key in ("id", "protocol", "address", "port", "platform")}
+    return {"secret": str(secret), "endpoints": [{**row, "certificate": str(pair[0]), "key": str(pair[1])}]}
+
+
+def _apart_login(folder: Path, credentials: Path, endpoint: dict, known: list[str]) -> dict:
+    """Return what the process of one login node needs; its host key goes to `known`."""
+    host = keys.ssh_key(folder / "ssh_host_ed25519_key", f"{endpoint['id']} host")
+    login = keys.ssh_key(folder / "login", f"{endpoint['id']} login")
+    known.append(f"[{endpoint['address']}]:{endpoint['port']} {host}")
+    keys.write_private(credentials / endpoint["credential"], (folder / "login").read_bytes())
+    row = {key: endpoint[key] for key in ("id", "protocol", "address", "port", "platform")}
+    return {"endpoints": [row], "host_key": str(folder / "ssh_host_ed25519_key"), "authorized_key": login}
 
 
 def _write(path: Path, text: str) -> None:
@@ -118,6 +170,15 @@ def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[st
         needs[name] = {"endpoints": [], "host_key": str(folder / "ssh_host_ed25519_key"),
                        "authorized_key": login, "jwt_key": str(folder / "jwt_hs256.key")}  # fmt: skip
         for endpoint in site["endpoints"]:
+            apart = f"{name}/{endpoint['id']}"
+            if apart in APART:
+                place = secrets / name / endpoint["id"]
+                if endpoint["protocol"] == "ssh":
+                    needs[apart] = _apart_login(place, credentials, endpoint, known)
+                else:
+                    needs[apart] = _apart(authority, place, credentials, endpoint)
+                needs[apart]["module"] = APART[apart]["module"]
+                continue
             address, port = endpoint["address"], endpoint["port"]
             need = {"id": endpoint["id"], "protocol": endpoint["protocol"], "address": address,
                     "port": port, "platform": endpoint.get("platform")}  # fmt: skip
@@ -132,6 +193,8 @@ def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[st
                 token = keys.mint_jwt(jwt_key, endpoint["native_user"])
                 keys.write_private(credential, token.encode() + b"\n")
             needs[name]["endpoints"].append(need)
+        if not needs[name]["endpoints"]:
+            del needs[name]
     _write(config / "ca.pem", authority.certificate_path.read_text())
     _write(config / "known_hosts", "".join(f"{line}\n" for line in known))
     signers = []

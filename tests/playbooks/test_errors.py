@@ -6,6 +6,8 @@ import shutil
 import asyncssh
 import pytest
 
+from ansible_collections.suanwang.brain.plugins.plugin_utils import carried
+from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
 from tests.playbooks.project import write_task
 
 SITES = ("hunan", "centre-a")
@@ -122,6 +124,30 @@ def test_variables_change_nothing(project, lab, digits):
     assert len(project.events(run, "submitted")) == 1
     assert "c-stranger" not in [event["component"] for event in project.events(run)]
     assert done.code == 0
+
+
+def test_a_carried_plan_is_verified_like_a_folder(project, lab, digits):
+    run = project.approved(digits)
+    folder, elsewhere = project.store.find_plan(run), Store(project.folder / "elsewhere")
+    objects, word = project.store.root / "objects", carried.pack(project.store, folder)
+    unsigned = carried.pack(elsewhere, shutil.copytree(folder, project.folder / "x", ignore=lambda *_: ["approvals"]))
+    edited = project.folder / "y"
+    shutil.copytree(folder, edited)
+    (edited / "plan.json").chmod(0o600)
+    (edited / "plan.json").write_bytes((edited / "plan.json").read_bytes().replace(b'"cpu":1', b'"cpu":2', 1))
+    project.store = elsewhere
+    shutil.copytree(objects, elsewhere.root / "objects")
+    reset(lab)
+    refused(project.apply(unsigned), "is not approved: 1 approval(s) missing")
+    refused(project.apply(carried.pack(elsewhere, edited)), "is not approved", "another plan")
+    refused(project.apply(word[:-40]), "does not read")
+    project.apply(word, "--check")
+    assert elsewhere.runs() == []
+    project.apply(word).good()
+    assert elsewhere.runs() == [run] and elsewhere.find_plan(run) == elsewhere.plan_dir(folder.name)
+    assert project.events(run, "closed")[-1]["state"] == "succeeded"
+    assert "nothing is left to do" in project.apply(run).good().flat
+    assert project.play("release", "-e", f"plan={word}").good().code == 0
 
 
 def test_another_config_folder_is_another_site(project, lab, digits):

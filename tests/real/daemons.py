@@ -42,6 +42,7 @@ def sweep(folder):
     """Kill every process that carries a configuration of `folder` in its environment, and remove the folder."""
     for conf in folder.glob("*/etc/slurm.conf"):
         procs.kill_marked(f"SLURM_CONF={conf}")
+    procs.kill_marked(f"SWB_REAL={folder}")
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -53,6 +53,10 @@ class LoginNode:
     def reset(self):
         self._ask("reset")
 
+    def lose(self, command):
+        """Cut the connection when the next command that contains this has run, before its answer."""
+        self._ask(f"lose {command}")
+
     def end(self):
         """Close, and end the process."""
         if self._process:
@@ -67,10 +71,10 @@ class LoginNode:
 
 
 async def serve(settings, lines):
-    counters = Counters()
+    counters, faults = Counters(), Faults()
     login = Login(
         ("127.0.0.1", settings["port"]), settings["host_key"], settings["authorized_key"], settings["root"],
-        settings["home"], settings["environment"], counters, Faults(),
+        settings["home"], settings["environment"], counters, faults,
     )  # fmt: skip
     listening = False
     print("{}", flush=True)
@@ -83,6 +87,8 @@ async def serve(settings, lines):
             listening = False
         elif line == "reset":
             counters.reset()
+        elif line.startswith("lose "):
+            faults.set("lost_answer", n=1, path=line.removeprefix("lose "))
         print(json.dumps(counters.as_dict()), flush=True)
     await login.close()
 

@@ -15,15 +15,17 @@ from pathlib import Path
 
 import pytest
 
+# All that must lie in one tree, so every package with files in Slurm's PluginDir, whether it is installed or not.
 SLURM = (
-    "munge slurmctld slurmd slurmdbd slurmrestd slurm-client slurm-wlm-jwt-plugin slurm-wlm-mysql-plugin"
-    " mariadb-server-core mariadb-client-core"
+    "munge slurmctld slurmd slurmdbd slurmrestd slurm-client slurm-wlm-basic-plugins slurm-wlm-jwt-plugin"
+    " slurm-wlm-mysql-plugin mariadb-server-core mariadb-client-core"
 ).split()
 PROGRAMS = (
     "munged slurmctld slurmd slurmstepd slurmdbd slurmrestd sacct sacctmgr sbatch scancel scontrol sinfo squeue"
     " mariadbd mariadb-install-db"
 ).split()
 PLUGINS = ("auth_munge.so", "auth_jwt.so", "openapi_v0_0_38.so", "openapi_dbv0_0_38.so", "accounting_storage_mysql.so")
+PROMETHEUS = ("prometheus", "prometheus-alertmanager")
 RELEASE = "22.05"
 SUITE = "bookworm"
 FETCH_S = 240
@@ -57,7 +59,7 @@ class Tree:
         """The variables by which the programs find each other and their libraries."""
         path = ":".join(map(str, dict.fromkeys([*self.folders, "/usr/sbin", "/usr/bin", "/sbin", "/bin"])))
         found = {"PATH": path, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-        if self.root != Path("/"):
+        if self.root != Path("/") and self.plugins:
             found["LD_LIBRARY_PATH"] = f"{self.plugins.parent}:{self.plugins}"
         return found
 
@@ -94,14 +96,66 @@ def slurm():
     raise Missing(_how(f"the packages unpacked below {cache()} are not complete"))
 
 
-def need_slurm():
-    """Return the Tree; skip the test where there is none. In CI nothing is skipped: there it fails."""
+@functools.cache
+def missing():
+    """Return why there is no real Slurm for the tests, in one line; None where there is.
+
+    They are slow and may fetch packages, so they run where somebody asks for them, as `.ci/run` does.
+    """
+    if not os.environ.get("SUANWANG_REAL"):
+        return "real Slurm is tried where SUANWANG_REAL=1 is set"
     try:
-        return slurm()
-    except Missing as missing:
+        slurm()
+    except Missing as why:
+        return str(why)
+    return None
+
+
+def need_slurm():
+    """Return the Tree; skip the test or module where there is none. In CI nothing is skipped: there it fails."""
+    if why := missing():
         if os.environ.get("CI"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+            pytest.fail(why)
+        pytest.skip(why, allow_module_level=True)
+    return slurm()
+
+
+@functools.cache
+def prometheus():
+    """Return the Tree with Prometheus and Alertmanager; raise Missing with how to enable it."""
+
+    def complete(tree):
+        return all(map(tree.program, PROMETHEUS))
+
+    def how(why):
+        said = f"no real Prometheus here: {why}; on Debian 12: apt install --no-install-recommends"
+        return f"{said} {' '.join(PROMETHEUS)}"
+
+    if complete(Tree(Path("/"))):
+        return Tree(Path("/"))
+    return unpacked("prometheus", PROMETHEUS, complete, how, alone=True, mend=_templates_beside)
+
+
+def _templates_beside(part):
+    """Let an unpacked Alertmanager look for its templates where it is started: Debian built their folder into it."""
+    program = part / "usr" / "bin" / "prometheus-alertmanager"
+    folder = b"/usr/share/prometheus/alertmanager"
+    content = program.read_bytes()
+    where = content.find(folder)
+    program.write_bytes(content[:where] + b"./" * (len(folder) // 2) + content[where + len(folder) :])
+
+
+def need_prometheus():
+    """Return the Tree; skip the module where there is none. In CI nothing is skipped: there it fails."""
+    why = None if os.environ.get("SUANWANG_REAL") else "real Prometheus is tried where SUANWANG_REAL=1 is set"
+    try:
+        if why is None:
+            return prometheus()
+    except Missing as missing:
+        why = str(missing)
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why, allow_module_level=True)
 
 
 def cache():
@@ -119,21 +173,40 @@ def _suite():
 
 @functools.cache
 def _unpacked():
-    """Return the Tree of unpacked packages, fetched where it is not there yet."""
+    """Return the Tree of Slurm's packages, fetched where it is not there yet."""
+    return unpacked("slurm", SLURM, lambda tree: tree.complete, _how, mend=_alternatives)
+
+
+def _alternatives(part):
+    """Make Debian's alternatives, which unpacking does not; slurmstepd under another name fails."""
+    for name in ("slurmctld", "slurmd", "slurmstepd"):
+        link = part / "usr" / "sbin" / name
+        if not link.exists():
+            link.symlink_to(f"{name}-wlm")
+
+
+def unpacked(name, packages, complete, how, alone=False, mend=lambda part: None):
+    """Return the Tree of unpacked packages, fetched where it is not `complete` yet; raise Missing.
+
+    how: what makes a line of advice of a reason. alone: without what they depend on. mend: does what installing does.
+    """
     if _suite() != SUITE or not shutil.which("apt-get"):
-        raise Missing(_how("only Debian 12's packages are known"))
+        raise Missing(how("only Debian 12's packages are known"))
     folder = cache()
     folder.mkdir(parents=True, exist_ok=True)
-    tree = Tree(folder / f"slurm-{SUITE}")
+    tree = Tree(folder / f"{name}-{SUITE}")
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not tree.complete:
+        if not complete(tree):
             shutil.rmtree(tree.root, ignore_errors=True)
-            _fetch(folder, tree)
+            part = _fetch(folder, packages, how, alone)
+            mend(part)
+            part.rename(tree.root)
     return tree
 
 
-def _fetch(folder, tree):
+def _fetch(folder, packages, how, alone):
+    """Return a folder with the packages, and what they depend on, unpacked."""
     part, apt = folder / "part", folder / "apt"
     for path in (part, apt):
         shutil.rmtree(path, ignore_errors=True)
@@ -149,23 +222,20 @@ def _fetch(folder, tree):
         )  # fmt: skip
         if done.returncode:
             last = (done.stdout.strip().splitlines() or ["no reason"])[-1]
-            raise Missing(_how(f"{' '.join(map(str, command[:1]))} says {last!r}"))
+            raise Missing(how(f"{' '.join(map(str, command[:1]))} says {last!r}"))
         return done.stdout
 
     try:
         run("apt-get", *options, "update")
-        said = run("apt-get", *options, "install", "--simulate", "--no-install-recommends", *SLURM)
-        wanted = {line.split()[1] for line in said.splitlines() if line.startswith("Inst ")}
-        # What is installed already does no harm; without it the tree would be half here and half there.
-        run("apt-get", *options, "download", *sorted(wanted | set(SLURM)))
+        wanted = set(packages)
+        if not alone:
+            said = run("apt-get", *options, "install", "--simulate", "--no-install-recommends", *packages)
+            # What is installed already does no harm; without it the tree would be half here and half there.
+            wanted |= {line.split()[1] for line in said.splitlines() if line.startswith("Inst ")}
+        run("apt-get", *options, "download", *sorted(wanted))
         for package in sorted((apt / "debs").glob("*.deb")):
             run("dpkg", "-x", package, part)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Missing(_how(f"the packages cannot be fetched ({error})")) from error
-    for name in ("slurmctld", "slurmd", "slurmstepd"):
-        # Debian's alternatives; slurmstepd under another name fails.
-        link = part / "usr" / "sbin" / name
-        if not link.exists():
-            link.symlink_to(f"{name}-wlm")
-    part.rename(tree.root)
+        raise Missing(how(f"the packages cannot be fetched ({error})")) from error
     shutil.rmtree(apt, ignore_errors=True)
+    return part

@@ -143,8 +143,10 @@ class Cluster:
 
     def wait_idle(self):
         """Wait until every node is up and has nothing to do."""
-        idle = ["idle"] * len(self.hardware["names"])
-        self.daemons.wait("slurmctld", lambda: (self._asks("sinfo", "-hN", "-o", "%T") or "").split() == idle)
+        names = self.hardware["names"]
+        idle = ["idle"] * len(names)
+        for name in names:
+            self.daemons.wait(name, lambda: (self._asks("sinfo", "-hN", "-o", "%T") or "").split() == idle)
 
     # -- the platform's own tools, as an operator calls them --------------------------------------
     def tool(self, *command, said=None, seconds=60):

@@ -115,7 +115,8 @@ def texts(name, **facts):
     found = {
         "slurm.conf": SLURM.format(**{**row, "accounting": accounting}),
         "gres.conf": "AutoDetect=off\n" + "".join(f"NodeName={row['nodes']} {line}\n" for line in row["gres"]),
-        "cgroup.conf": "CgroupAutomount=no\n",
+        # named, not detected: without a mounted cgroup file system detection ends slurmd, and nothing here uses it
+        "cgroup.conf": "CgroupAutomount=no\nCgroupPlugin=cgroup/v1\n",
     }
     if facts["accounting"]:
         found["slurmdbd.conf"] = SLURMDBD.format(**row)

@@ -25,6 +25,8 @@ from tests.playbooks.project import Project
 from tests.real import packages
 from tests.real.slurm import RealSlurm
 
+packages.need_slurm()  # else the whole module is skipped, with one line
+
 DIGITS = CHECKOUT / "examples" / "digits" / "task.yml"
 
 
@@ -158,7 +160,8 @@ def test_a_refused_submit_leaves_a_record_that_is_no_job(slurm, work):
 
 
 @pytest.mark.parametrize(("more", "reason"), [
-    ({"wall_s": 10**6}, "PartitionTimeLimit"), ({"nodes": 3}, "PartitionConfig"), ({"cpu": 100_000}, "PartitionConfig"),
+    ({"wall_s": 10**6}, "PartitionTimeLimit"), ({"nodes": 3}, "PartitionNodeLimit"),
+    ({"cpu": 100_000}, "PartitionConfig"),
 ])  # fmt: skip
 def test_a_job_that_can_never_start_is_accepted_with_its_reason(work, more, reason):
     """More than a node has is refused (2014); more than the whole partition has is accepted, and waits for ever."""

@@ -22,12 +22,14 @@ ROOMS = {
     "configfile": {"errors"},
     "jobfile": {"errors", "names"},
     "hostvars": {"errors", "resources"},
-    "http": {"errors", "resources"},
-    "sshlink": {"errors"},
-    "ssh": {"errors", "resources", "sshlink"},
+    "httplink": {"errors"},
+    "http": {"errors", "resources", "httplink"},
+    "files": {"errors", "resources"},
+    "sshlink": {"errors", "files"},
+    "ssh": {"errors", "resources", "files", "sshlink"},
     "nodefacts": {"names", "resources"},
     "shell": {"errors", "resources", "ssh"},
-    "profiled": FLOOR | TRANSPORT,
+    "profiled": FLOOR | TRANSPORT | {"files", "platform base", "nodefacts"},
     "platform base": FLOOR | TRANSPORT,
     "platforms": FLOOR | TRANSPORT | {"platform base", "profiled", "nodefacts"},
     "registry": {"errors", "platform base", "platforms"},
@@ -58,6 +60,7 @@ ROOMS = {
 # Longest prefix wins.
 PLACES = {
     **{f"{MODULE_UTILS}/{name}.py": name for name in ROOMS if " " not in name},
+    f"{MODULE_UTILS}/profiled/": "profiled",
     f"{MODULE_UTILS}/platforms/": "platforms",
     f"{MODULE_UTILS}/platforms/__init__.py": "platform base",
     f"{MODULE_UTILS}/platforms/base.py": "platform base",
@@ -84,7 +87,7 @@ PLACES = {
 
 # Package → the files that may import it.
 ONLY_IN = {
-    "requests": {f"{MODULE_UTILS}/http.py"},
+    "requests": {f"{MODULE_UTILS}/httplink.py"},
     "asyncssh": {
         f"{MODULE_UTILS}/sshlink.py",
         f"{COLLECTION}/plugins/plugin_utils/statement.py",

@@ -46,7 +46,7 @@ def nodes(value):
 
 
 def test_the_schemas_that_exist():
-    assert [path.stem for path in SCHEMAS] == ["links", "plan", "policy", "site", "task", "tenants"]
+    assert [path.stem for path in SCHEMAS] == ["links", "plan", "policy", "profile", "site", "task", "tenants"]
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
@@ -229,7 +229,9 @@ def example(name):
 
 
 def test_the_contracts_page_has_an_example_of_each():
-    wanted = "task, plan, estimate, approval, journal, claim, result, names, site, layout, links, policy, tenants"
+    wanted = (
+        "task, plan, estimate, approval, carried, journal, claim, result, names, site, layout, links, policy, tenants"
+    )
     assert sorted(EXAMPLES) == sorted(wanted.split(", "))
 
 

@@ -210,6 +210,23 @@ def test_an_address_that_is_none(folder, address):
     assert "outside the site's intranet networks" in str(folder.refusal())
 
 
+@pytest.mark.parametrize("field", ["data", "shell"])
+def test_an_endpoint_that_another_names_has_to_be_there(folder, field):
+    line = folder.change(HUNAN, "    data: login\n", f"    {field}: logout\n")
+    assert str(folder.refusal()).startswith(
+        f"{folder.file(HUNAN)}:{line}: endpoints[0].{field}: there is no endpoint 'logout'. It has: slurm, login."
+    )
+
+
+def test_commands_run_where_ssh_is_spoken(folder):
+    folder.change(HUNAN, "    data: login\n", "    data: login\n    shell: slurm\n")
+    error = folder.refusal()
+    assert "endpoints[0].shell: 'slurm' does not speak ssh." in str(error)
+    folder.change(HUNAN, "    shell: slurm\n", "    shell: login\n")
+    connection = sites.Connection(folder.load(), folder.load().site("hunan"), folder.load().site("hunan").endpoints[0])
+    assert connection.shell().files is connection.files()
+
+
 def test_not_yaml(folder):
     line = folder.change(HUNAN, "networks:\n", "networks: [\n")
     error = folder.refusal()

@@ -23,6 +23,7 @@ class Site:
     """Everything of one site, wired together."""
 
     def __init__(self, folder: Path, spec: dict):
+        from tests.lab.metrics.watch import Watch
         from tests.lab.server.control import Control
         from tests.lab.server.counters import Counters
         from tests.lab.server.faults import Faults
@@ -39,7 +40,8 @@ class Site:
         self.cluster.settings.update(spec.get("settings", {}))
         self.cluster.load()
         self._recover(launch)
-        self.control = Control(spec["site"], self.cluster, self.counters, self.faults)
+        self.watch = Watch(spec["site"], self.cluster)
+        self.control = Control(spec["site"], self.cluster, self.counters, self.faults, self.watch)
         self.fronts: list = []
         self.login = None
         scheduler.start_thread(self.cluster)
@@ -60,29 +62,46 @@ class Site:
 
     # -- listening ---------------------------------------------------------------------------
     def listen_rest(self) -> None:
+        from tests.lab.metrics import routes as metrics
         from tests.lab.server import http
         from tests.lab.slurm import routes
 
         key = Path(self.spec["jwt_key"]).read_bytes()
 
-        def respond(method, target, headers, body, expired):
+        def platform(method, target, headers, body, expired):
             return routes.answer(self.cluster, key, method, target, headers, body, expired)
+
+        def monitoring(method, target, headers, body, expired):
+            return metrics.answer(self.watch, key, method, target, headers, expired)
 
         for row in self.spec["endpoints"]:
             if row["protocol"] == "https":
+                respond = platform if row["platform"] == "slurm" else monitoring
                 front = http.Server(
                     (row["address"], row["port"]), http.faulty(respond, self.faults, self.counters),
                     row["certificate"], row["key"], lambda peer: self.counters.note_peer("rest", peer),
                 )  # fmt: skip
                 self.fronts.append(front.serve_in_background())
 
+    def _commands(self) -> Path:
+        """Make the folder of the commands that a login finds."""
+        from tests.lab.server import command
+
+        folder = self.folder / "bin"
+        folder.mkdir(exist_ok=True)
+        for name in self.control.commands.COMMANDS:
+            path = folder / name
+            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{command.__file__}" {name} "$@"\n')
+            path.chmod(0o755)
+        return folder
+
     async def listen_login(self) -> None:
         from tests.lab.server.login import Login
 
         if self.login is None:
             environment = {
-                "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.home), "USER": "brain",
-                "LOGNAME": "brain", "SHELL": "/bin/sh", "SLURM_CONF": str(self.cluster.conf),
+                "PATH": f"{self._commands()}:/usr/local/bin:/usr/bin:/bin", "LAB_SITE": str(self.folder),
+                "HOME": str(self.home), "SHELL": "/bin/sh", "SLURM_CONF": str(self.cluster.conf),
             }  # fmt: skip
             row = next(e for e in self.spec["endpoints"] if e["protocol"] == "ssh")
             self.login = Login((row["address"], row["port"]), self.spec["host_key"], self.spec["authorized_key"],

@@ -4,6 +4,7 @@ import json
 import os
 
 from tests.lab.server.faults import FRONT
+from tests.lab.slurm import commands
 from tests.lab.slurm import ctld_view
 from tests.lab.slurm import troubles
 from tests.lab.slurm.answers import Answer
@@ -12,8 +13,9 @@ from tests.lab.slurm.answers import Answer
 class Control:
     """Answers ``/lab…`` for one site."""
 
-    def __init__(self, site, cluster, counters, faults):
-        self.site, self.cluster, self.counters, self.faults = site, cluster, counters, faults
+    def __init__(self, site, cluster, counters, faults, watch):
+        self.site, self.cluster, self.counters, self.faults, self.watch = site, cluster, counters, faults, watch
+        self.commands = commands  # of the login node
 
     def respond(self, method, target, headers, body, peer):
         path = target.partition("?")[0].rstrip("/")
@@ -29,10 +31,11 @@ class Control:
     def info(self):
         cluster = self.cluster
         with cluster.lock:
+            reservations = dict(cluster.reservations)
             jobs = {j.job_id: j.stepd["pid"] for j in cluster.jobs.values() if j.stepd and not j.final}
         return {
             "site": self.site, "home": str(cluster.home), "nonce": cluster.nonce,
-            "pids": {"site": os.getpid(), "jobs": jobs},
+            "reservations": reservations, "pids": {"site": os.getpid(), "jobs": jobs},
             "counters": self.counters.as_dict(), "settings": cluster.settings, "faults": self.faults.as_dict(),
         }  # fmt: skip
 
@@ -69,7 +72,18 @@ class Control:
         else:
             raise ValueError(f"fault {kind!r}; there are {sorted(FRONT | troubles.KINDS)}")
 
+    def alert(self, name, **options):
+        self.watch.raise_alert(name, **options)
+
+    def calm(self, name):
+        self.watch.clear_alert(name)
+
+    def trouble(self, what, kind):
+        """Let an exporter (``npu-exporter``, or that of one node) be ``down`` or ``frozen``."""
+        self.watch.trouble(what, kind)
+
     def heal(self):
+        self.watch.heal()
         self.faults.heal()
         troubles.heal(self.cluster)
 
@@ -83,12 +97,21 @@ class Control:
             cluster.limits.update(limits or {})
             cluster.touch("jobs")
 
+    def seen(self, sha256):
+        return {"seen": self.counters.has_seen(sha256)}
+
     def peers(self):
         return {"peers": self.counters.peers}
+
+    def command(self, **request):
+        """One command of the login node: argv, user, offset_s, cwd, environment, input → code, out, err."""
+        return self.commands.answer(self.cluster, self.commands.Request(**request))
 
     ROUTES = {
         ("GET", "/lab"): info, ("POST", "/lab/reset_counters"): reset, ("GET", "/lab/jobs"): jobs,
         ("POST", "/lab/foreign"): foreign, ("POST", "/lab/fault"): fault, ("DELETE", "/lab/fault"): heal,
-        ("POST", "/lab/set"): set, ("GET", "/lab/peers"): peers,
+        ("POST", "/lab/set"): set, ("GET", "/lab/peers"): peers, ("POST", "/lab/seen"): seen,
+        ("POST", "/lab/command"): command,
+        ("POST", "/lab/alert"): alert, ("DELETE", "/lab/alert"): calm, ("POST", "/lab/exporter"): trouble,
         ("POST", "/lab/reservation"): reserve, ("DELETE", "/lab/reservation"): unreserve,
     }  # fmt: skip

@@ -79,4 +79,6 @@ def shorten(body: dict, options: dict) -> dict:
     for key, rows in body.items():
         if isinstance(rows, list) and key != "errors" and rows:
             body[key] = rows[: int(options.get("keep", len(rows) // 2))]
+        elif isinstance(rows, dict):
+            shorten(rows, options)
     return body

@@ -54,7 +54,9 @@ class Handler(BaseHTTPRequestHandler):
             traceback.print_exc()
             answer = Answer(500, f"lab bug, see the site's log: {error!r}", close=True)
         payload, kind = b"", None
-        if isinstance(answer.body, str):
+        if isinstance(answer.body, bytes):
+            payload, kind = answer.body, "application/octet-stream"
+        elif isinstance(answer.body, str):
             payload, kind = answer.body.encode(), "text/plain"
         elif answer.body is not None:
             payload, kind = json.dumps(answer.body).encode(), "application/json"
@@ -136,13 +138,21 @@ class Server(socketserver.ThreadingTCPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
 
-def faulty(respond, faults, counters):
-    """Wrap a platform's `respond` in the faults of its site, and count what comes through."""
+def _changes(method, path):
+    return method not in ("GET", "HEAD")
+
+
+def faulty(respond, faults, counters, changes=_changes):
+    """Wrap a platform's `respond` in the faults of its site, and count what comes through.
+
+    changes(method, path): whether such a request is a write.
+    """
 
     def answer(method, target, headers, body, peer):
         path = target.partition("?")[0]
-        write = method not in ("GET", "HEAD")
+        write = changes(method, path)
         counters.note("rest", write, f"{method} {path}")
+        counters.note_headers(headers)
         faults.delay(path)
         if faults.take("cut", path):
             raise Cut

@@ -13,6 +13,7 @@ import signal
 
 import asyncssh
 
+from tests.lab.server.counters import ASSIGNMENT
 from tests.lab.server.counters import reads_only
 
 SLOW = {"latency", "frozen"}
@@ -42,16 +43,17 @@ def files_of(login):
         def write(self, file_obj, offset, data):
             if login.faults.take("disk_full"):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._moved(len(data))
+            self._moved("in", len(data))
             if data and login.faults.take("corrupt"):
                 data = bytes([data[0] ^ 1]) + data[1:]
             return self._call("write", True, file_obj, offset, data)
 
         def read(self, file_obj, offset, size):
-            self._moved(size)
+            self._moved("out", size)
             return self._call("read", False, file_obj, offset, size)
 
-        def _moved(self, size):
+        def _moved(self, way, size):
+            login.counters.moved(way, size)
             if login.faults.moved(size):
                 self.connection.abort()
                 raise asyncssh.SFTPConnectionLost("cut")
@@ -130,14 +132,16 @@ class Login:
     async def _run(self, process):
         command = process.command
         text = command.decode(errors="replace") if isinstance(command, bytes) else command or ""
-        name = text.split()[0] if text.split() else "sh"
+        name = next((word for word in text.split() if word != "env" and not ASSIGNMENT.match(word)), "sh")
         self.counters.note("exec", not reads_only(text), name)
         if self.faults.as_dict().keys() & SLOW:
             await asyncio.to_thread(self.faults.delay, "exec")
         argv = ["/bin/sh", "-c", command] if command else ["/bin/sh"]
+        user = process.get_extra_info("username")
+        environment = {**self._environment, "USER": user, "LOGNAME": user}
         pipe = asyncio.subprocess.PIPE
         child = await asyncio.create_subprocess_exec(
-            *argv, cwd=self._home, env=self._environment, start_new_session=True,
+            *argv, cwd=self._home, env=environment, start_new_session=True,
             stdin=pipe, stdout=pipe, stderr=pipe,
         )  # fmt: skip
         self._children.add(child)
@@ -146,7 +150,9 @@ class Login:
             await process.stdout.drain()
             await process.stderr.drain()
             status = await child.wait()
-            if status < 0:
+            if self.faults.take("lost_answer", text):
+                process.channel.get_connection().abort()
+            elif status < 0:
                 process.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
             else:
                 process.exit(status)

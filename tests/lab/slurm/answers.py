@@ -14,6 +14,7 @@ NO_VAL = 4294967294
 TEXT = {
     -1: "Unspecified error",
     1007: "Protocol authentication error",
+    1900: "Unexpected message received",
     1800: "Unable to contact slurm controller (connect failure)",
     2000: "Invalid partition name specified",
     2002: "Access/permission denied",
@@ -37,6 +38,10 @@ TEXT = {
     2066: "Invalid qos specification",
     2068: "Required node not available (down, drained or reserved)",
     2070: "Required partition not available (inactive or drain)",
+    2101: "Duplicate reservation name",
+    2102: "Requested nodes are busy",
+    2103: "Requested reservation overlaps with another reservation",
+    2104: "Requested reservation is in use",
     2127: "environment must be set",
     5005: "Zero Bytes were transmitted or received",
     7000: "Unable to connect to database",

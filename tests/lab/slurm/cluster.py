@@ -50,13 +50,18 @@ class Cluster:
         self.saving = True
         self.stopping = False
         self._dirty_since: float | None = None
+        self.dress = lambda job, found: found  # another platform's jobs see another environment
         for path in (self.spool, self.conf.parent):
             path.mkdir(parents=True, exist_ok=True)
         self.conf.write_text(f"ClusterName={self.name}\n")
 
     # -- who may -----------------------------------------------------------------------------
     def is_admin(self, user: str) -> bool:
-        return user in ("root", "slurm") or "admin" in self.hardware["users"].get(user, {})
+        return user in ("root", "slurm") or self.hardware["users"].get(user, {}).get("admin") == "Administrator"
+
+    def may_reserve(self, user: str) -> bool:
+        """As an Operator. What else that level may do (other people's jobs) is not played here."""
+        return self.is_admin(user) or self.hardware["users"].get(user, {}).get("admin") == "Operator"
 
     def account_for(self, user: str, wanted: str) -> str | None:
         """Return the account a job of `user` runs in, None where Slurm says 2045."""

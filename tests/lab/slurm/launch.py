@@ -46,7 +46,7 @@ def environment(cluster, job: Job) -> dict[str, str]:
         for name in ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL",
                      "SLURM_JOB_GPUS"):  # fmt: skip
             found[name] = ",".join(gpus)
-    return found
+    return cluster.dress(job, found)
 
 
 def start(cluster, job: Job, allocation: dict[str, dict]) -> None:

@@ -38,6 +38,13 @@ RULES = [
     ("shape", asked({"accelerators": 9, "nodes": 1}), {}, "a node of hunan/slurm/npu has 8 cards, 9 a node"),
     ("shape", asked({"nodes": 3}), {}, "has 2 nodes, 3 are needed"),
     ("shape", asked({"accelerators": 11}), {}, "has 2 nodes, 11 are needed to spread 11 cards evenly"),
+    ("cpu", asked({"cpu": 8, "nodes": 2}), {"capacity": Capacity(2, 12), "node": Capacity()}, "has 12 cores, 16 were"),
+    (
+        "memory",
+        asked({"memory_gib": 8, "nodes": 2}),
+        {"capacity": Capacity(2, 64, 12), "node": Capacity()},
+        "has 12 GiB",
+    ),
     ("cpu", asked({"cpu": 193}), {}, "a node of hunan/slurm/npu has 192 cores, 193 were asked for"),
     ("memory", asked({"memory_gib": 513}), {}, "has 512 GiB, 513 GiB were asked for"),
     ("accelerator", asked({"accelerators": 1, "accelerator": "gpu"}), {}, "has 910b3 (npu), gpu was asked"),
@@ -47,8 +54,8 @@ RULES = [
     ("runtime", asked(framework="pytorch"), {}, "has no pytorch; it has mindspore, none"),
     ("runtime", asked(framework="mindspore", framework_version="2.5"), {}, "has mindspore 2.4, 2.5 was asked"),
     ("image", asked(image="a/b:1"), {}, "runs no images"),
-    ("site", asked(sites=["centre-a"]), {}, "hunan is not among the sites allowed: centre-a"),
-    ("site", asked(limits={"sites": ["centre-a"]}), {}, "not among the sites allowed"),
+    ("site", asked(sites=["centre-a"]), {}, "hunan/slurm/npu is at hunan, and the sites allowed are: centre-a"),
+    ("site", asked(limits={"sites": ["centre-a"]}), {}, "and the sites allowed are: centre-a"),
     ("residency", asked(limits={"data_residency": ["centre-a"]}), {}, "data must stay at centre-a"),
     ("intranet", asked(limits={"intranet_only": True}), {"via": "internet"}, "over the internet"),
     ("intranet", asked(limits={"intranet_only": True}), {"via": None}, "not known"),
@@ -60,6 +67,7 @@ RULES = [
     ("deadline", asked(limits={"deadline_s": 60}), {}, "needs 100 s, the deadline is in 60 s"),
     ("deadline", asked(limits={"deadline": "2026-11-25T08:00:10Z"}), {}, "the deadline is in 10 s"),
     ("quota", asked(), {"quota": (Quota("accelerators", 0),)}, "the quota at hunan/slurm/npu is 0 acc"),
+    ("quota", asked({"memory_gib": 9}), {"quota": (Quota("memory_gib", 8),)}, "is 8 memory_gib, 9 are needed"),
     ("state", asked(), {"seen": Seen("2026-11-25T07:40:00Z", "x", "stale")}, "is lost: last seen 2026"),
     ("state", asked(), {"seen": Seen()}, "is lost: never seen"),
     ("state", asked(), {"seen": Seen("2026-11-25T07:59:50Z", "x", "drained")}, "is drained"),
@@ -79,6 +87,7 @@ def test_each_rule_has_its_sentence(rule, data, changes, words):
     found = world.nos(data, world.pool(HUNAN, **changes))
     assert list(found) == [rule]
     assert words in found[rule]
+    assert HUNAN in found[rule], "a sentence names its pool"
 
 
 def test_speed_blocks_only_work_in_pflop():
@@ -90,13 +99,15 @@ def test_speed_blocks_only_work_in_pflop():
 
 def test_tenants_and_links():
     nowhere = {"tenants": {"demo": {"sites": {"centre-a": {"slurm": {}}}}}}
-    assert world.nos(asked(), world.pool(HUNAN), tenants=nowhere) == {"tenant": "tenant demo has no account at hunan"}
+    assert world.nos(asked(), world.pool(HUNAN), tenants=nowhere) == {
+        "tenant": "hunan/slurm/npu is not for tenant demo, which has no account at hunan"
+    }
     other = {"demo": {"sites": {"hunan": {"login": {}}}}}
     assert "endpoint slurm" in world.nos(asked(), world.pool(HUNAN), tenants=other)["tenant"]
     assert "is not known" in world.nos(asked(), world.pool(HUNAN), tenants={})["tenant"]
     data = world.digits()
     assert world.nos(data, world.pool(HUNAN), links=world.LINKS[1:]) == {
-        "link": "there is no link from controller to hunan"
+        "link": "hunan/slurm/npu is out of reach: there is no link from controller to hunan"
     }
     assert "from hunan to controller" in world.nos(data, world.pool(HUNAN), links=world.LINKS[:1])["link"]
 

@@ -38,6 +38,20 @@ def test_tail(files):
     assert files.tail("empty") == []
 
 
+def test_a_growing_log_is_followed_by_whole_lines(server, files):
+    assert files.more("log", None) == ("", 0)
+    files.put("first 行\nseco".encode(), "log")
+    assert files.more("log", None) == ("first 行\n", 10)
+    assert files.more("log", 10) == ("", 10)
+    with open(server.home / "brain/log", "ab") as stream:
+        stream.write("nd 行\n".encode())
+    assert files.more("log", 10) == ("second 行\n", 21)
+    assert files.more("log", 21) == ("", 21)
+    # Begun late, it begins with a whole line; a line longer than the limit is not waited for.
+    assert files.more("log", None, limit_bytes=15) == ("second 行\n", 21)
+    assert files.more("log", 0, limit_bytes=3) == ("fir", 3)
+
+
 # -- removing ---------------------------------------------------------------------------------------
 def test_remove_tree(server, files):
     for path in ("r/a/b", "r/c d", "keep/x"):
@@ -217,3 +231,15 @@ def test_errors_are_plain_data(make):
         make(port=1).exists("x")
     failure = caught.value.failure()
     assert failure["site"] == "hunan" and failure["code"] == "unreachable"
+
+
+def test_files_that_are_collected_while_another_session_works_end_in_peace(make):
+    old = make()
+    assert old.run(["true"])[0] == 0
+    session, other = old._own, make()
+
+    async def work(_session):
+        session.end()
+
+    other._call("SSH", work)
+    assert session.loop.is_closed() and other.run(["true"])[0] == 0

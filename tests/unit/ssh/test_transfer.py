@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from ansible_collections.suanwang.brain.plugins.module_utils import files as moving
 from ansible_collections.suanwang.brain.plugins.module_utils import sshlink
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Corrupt
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Invalid
@@ -81,6 +82,47 @@ def test_a_part_is_continued_if_it_is_true(server, files):
     assert files.put(content, "x") is True
     assert server.written == MIB
     assert (server.home / "brain/x").read_bytes() == content and not part.exists()
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["by a command", "over SFTP"])
+@pytest.mark.parametrize(("at", "kept"), [(3 * MIB + 5, 3), (MIB, 1), (MIB - 1, 0), (4 * MIB + 69, 4)])
+def test_a_part_is_continued_at_its_last_good_block(server, files, tmp_path, runs, at, kept):
+    """A crashed server may leave a hole or noise at the end: what is good before it is not sent again."""
+    content = os.urandom(6 * MIB)
+    server.ask(runs=runs)
+    (server.home / "brain").mkdir()
+    part = bytearray(content[: 4 * MIB + 70])
+    part[at] ^= 1
+    (server.home / "brain/数 据.part").write_bytes(part)
+    assert files.put(content, "数 据") is True
+    assert server.written == (6 - kept) * MIB
+    assert (server.home / "brain/数 据").read_bytes() == content
+    (tmp_path / "home.part").write_bytes(part)
+    told = []
+    assert files.fetch("数 据", tmp_path / "home", report=told.append) is True
+    assert (tmp_path / "home").read_bytes() == content
+    assert told[-1]["bytes"] == 6 * MIB
+
+
+def test_a_large_part_is_compared_in_few_blocks(server, files, monkeypatch):
+    monkeypatch.setattr(moving, "BLOCKS", 4)
+    content = os.urandom(9 * MIB)
+    (server.home / "brain").mkdir()
+    (server.home / "brain/x.part").write_bytes(content[: 7 * MIB] + bytes(MIB))
+    before = server.commands
+    assert files.put(content, "x") is True
+    assert server.written == 3 * MIB, "blocks of two MiB: three of four are good"
+    assert server.commands - before <= 4
+
+
+def test_a_half_written_target_is_not_taken_for_whole(server, files):
+    content = os.urandom(2 * MIB)
+    (server.home / "brain").mkdir()
+    for half in (content[:MIB], content[:MIB] + bytes(MIB), b""):
+        (server.home / "brain/x").write_bytes(half)
+        assert files.put(content, "x", check=True) is True
+        assert files.put(content, "x") is True
+        assert (server.home / "brain/x").read_bytes() == content
 
 
 @pytest.mark.parametrize("damage", ["byte", "longer"])

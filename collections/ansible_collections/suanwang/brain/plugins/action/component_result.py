@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from ..module_utils.errors import BrainError
 from ..plugin_utils.api import BrainAction
 from ..plugin_utils.run_pass import RunPass
 
-_SPEC = {"failed": {"type": "dict"}}
+_SPEC = {"failed": {"type": "dict"}, "refuses_all": {"type": "bool", "default": False}}
 
 
 class ActionModule(BrainAction):
@@ -19,8 +20,14 @@ class ActionModule(BrainAction):
         if component is None:
             return {"skipped": True, "skip_reason": "This host is no component of the plan."}
         end = _end(params["failed"])
-        run_pass.tell("end", component["id"], end)
-        run_pass.note(component["id"], "end", **end)
+        try:
+            if params["refuses_all"]:
+                run_pass.tell("refused", "all", {"culprit": component["id"]})
+            run_pass.tell("end", component["id"], end)
+            run_pass.note(component["id"], "end", **end)
+        except BrainError as error:
+            # A failed host would end the playbook before its judge, who meets the same error and tells it.
+            self._display.error(f"{component['id']}: {error}")
         return {"changed": False, **end}
 
 

@@ -34,15 +34,19 @@ class ActionModule(BrainAction):
         state = good if not bad else "failed"
         if run_pass.facts["purpose"] == "release":
             state = "released" if not bad else "failed"
+        way_out = (
+            f"Again: ansible-playbook playbooks/apply.yml -e plan={run_pass.run}."
+            f" Give everything back: ansible-playbook playbooks/release.yml -e plan={run_pass.run}."
+        )
         if not run_pass.check:
-            run_pass.note(None, "closed", state=state)
-            claim.release(run_pass.store, run_pass.run, run_pass.facts["pid"])
+            try:
+                run_pass.note(None, "closed", state=state)
+                claim.release(run_pass.store, run_pass.run, run_pass.facts["pid"])
+            except BrainError as error:
+                said = f"run {run_pass.run} cannot be closed: {error} {_sentences(bad)}"
+                raise RunFailed(said.strip(), way_out=way_out) from error
         if bad:
-            raise RunFailed(
-                f"run {run_pass.run} did not end well: {_sentences(bad)}",
-                way_out=f"Again: ansible-playbook playbooks/apply.yml -e plan={run_pass.run}."
-                f" Give everything back: ansible-playbook playbooks/release.yml -e plan={run_pass.run}.",
-            )
+            raise RunFailed(f"run {run_pass.run} did not end well: {_sentences(bad)}", way_out=way_out)
         if part is not None and not run_pass.check:
             left = [item["id"] for item in plan["components"] if item["id"] not in part]
             self._display.display(
@@ -50,6 +54,10 @@ class ActionModule(BrainAction):
                 f" The rest: ansible-playbook playbooks/apply.yml -e plan={run_pass.run}.",
                 color="yellow",
             )
+        for event in run_pass.earlier():
+            if event["event"] == "gang" and event["pass"] == run_pass.facts["id"]:
+                names, apart = ", ".join(event["starts"]), f"{event['skew_s']} s ({event['allowed_s']} s are allowed)"
+                self._display.display(f"{names} started together, within {apart}.", color="green")
         home = _brought_home(run_pass)
         for model in home["models"]:
             self._display.display(

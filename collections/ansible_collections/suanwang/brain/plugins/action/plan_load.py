@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 
 from ansible import constants
 from ansible import context
@@ -13,6 +14,7 @@ from ..module_utils import sites
 from ..module_utils.errors import Corrupt
 from ..module_utils.errors import Invalid
 from ..module_utils.errors import Refused
+from ..plugin_utils import carried
 from ..plugin_utils import claim
 from ..plugin_utils import clock
 from ..plugin_utils import statement
@@ -36,7 +38,10 @@ class ActionModule(BrainAction):
     def act(self, task_vars):
         params = self.parameters(_SPEC)
         check, store, now = self._task.check_mode, Store(), clock.now()
-        folder = store.find_plan(params["plan"])
+        if params["plan"].startswith(carried.MARK):
+            folder = carried.unpack(params["plan"], pathlib.Path(constants.DEFAULT_LOCAL_TMP))
+        else:
+            folder = store.find_plan(params["plan"])
         plan, digest = store.read_plan(folder)
         configfile.check(plan, "plan", folder / "plan.json")
         config = sites.load(params["config"])
@@ -51,6 +56,8 @@ class ActionModule(BrainAction):
                 f"the approval of plan {digest[:8]} has expired, or its start window has passed.",
                 way_out="Approve it again, or propose again.",
             )
+        if not check:
+            folder = store.adopt(folder, plan, digest)
         if not finished:
             pid = os.getppid()
             if not check:

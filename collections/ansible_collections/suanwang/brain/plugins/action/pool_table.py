@@ -29,6 +29,8 @@ class ActionModule(BrainAction):
         for name, site in sorted(sites_of(task_vars).items()):
             if site["error"]:
                 self._display.display(f"{name} is {site['state']}: {site['error']}", color="red")
+            for alarm in site.get("alarms", ()):
+                self._display.display(f"{site['site']}: {alarm['severity']}: {alarm['name']}", color="yellow")
         for pool in pools:
             for alarm in pool.alarms:
                 self._display.display(f"{pool.site}: {alarm.severity}: {alarm.name} ({alarm.source})", color="yellow")

@@ -31,10 +31,11 @@ class ActionModule(BrainAction):
         run_pass = RunPass.current()
         component = run_pass.component_of_host(str(task_vars["inventory_hostname"]))
         if component is None or run_pass.facts["done"]:
-            return {"changed": False, "kind": "", "unmet": []}
+            return {"changed": False, "kind": "", "held": False, "unmet": []}
         unmet = list(component["needs"])
         if self._task.check_mode or run_pass.check:
-            return {"changed": False, "kind": component["kind"], "unmet": unmet}
+            return {"changed": False, "kind": component["kind"], "held": False, "unmet": unmet}
+        self._refuse(run_pass, component)
         run_pass.placed(component)
         self._check_order(component, task_vars)
         if unmet:
@@ -44,7 +45,17 @@ class ActionModule(BrainAction):
             if unmet:
                 time.sleep(PAUSE_S)
         run_pass.note(component["id"], "begin")
-        return {"changed": False, "kind": component["kind"], "unmet": []}
+        held = run_pass.told("held", component["id"]) is not None
+        return {"changed": False, "kind": component["kind"], "held": held, "unmet": []}
+
+    def _refuse(self, run_pass, component):
+        """Nothing begins in a pass in which something that has to start together could not be reserved."""
+        refused = run_pass.told("refused", "all")
+        if refused:
+            raise NeedFailed(
+                f"{component['id']} was not started: {refused['culprit']} could not be reserved.",
+                details={"culprit": refused["culprit"]},
+            )
 
     def _ended(self, run_pass, component, need):
         end = run_pass.told("end", need)

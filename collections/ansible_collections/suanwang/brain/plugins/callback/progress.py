@@ -24,6 +24,7 @@ import sys
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 
+from ..plugin_utils import interrupted
 from ..plugin_utils.board import Board
 
 
@@ -37,6 +38,7 @@ class CallbackModule(Default):
     def __init__(self):
         super().__init__()
         self._board = None
+        self._open = None
 
     @property
     def _quiet(self):
@@ -53,6 +55,7 @@ class CallbackModule(Default):
                 sys.stdout,
             )
             self._board.start()
+            self._open = interrupted.Guard(self._board.abandon)
 
     def _stop_board(self):
         if self._board:
@@ -122,6 +125,8 @@ class CallbackModule(Default):
             super().v2_playbook_on_no_hosts_matched()
 
     def v2_playbook_on_stats(self, stats):
+        if self._open:
+            self._open.lift()
         self._stop_board()
         super().v2_playbook_on_stats(stats)
 

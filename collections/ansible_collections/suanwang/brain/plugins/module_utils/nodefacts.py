@@ -103,6 +103,7 @@ def capacity_facts(nodes, native, reserved=frozenset()):
             _percent(sum(n.used.get(native, 0) for n in nodes), whole[2]),
             _percent(sum(n.cpu - n.idle_cpu for n in nodes), whole[0]),
             _percent(sum(n.memory_mib - n.free_memory_mib for n in nodes) / 1024, whole[1]),
+            basis="allocated",
         ),
     }
 

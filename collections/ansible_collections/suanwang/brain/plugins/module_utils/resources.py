@@ -28,6 +28,7 @@ JOB_STATES = (
     "unknown",
 )
 JOB_ENDED = frozenset({"succeeded", "failed", "cancelled"})
+RESERVATION_STATES = ("pending", "active", "ended")
 SEEN_STATES = ("live", "partial", "stale", "lost", "drained")
 
 
@@ -114,11 +115,22 @@ class Window:
 
 @dataclass(frozen=True)
 class Usage:
-    """Measured use in per cent of the whole pool."""
+    """How busy the whole pool is.
+
+    basis: ``allocated`` (what the scheduler has given away) or ``measured`` (by exporters, at `measured_at`).
+    covered_pct: the share of the pool's cards, or of its nodes where it has none, that the figures stand on.
+    power_w: of all cards together; temperature_c: of the hottest.
+    """
 
     accelerator_pct: float | None = None
     cpu_pct: float | None = None
     memory_pct: float | None = None
+    accelerator_memory_pct: float | None = None
+    power_w: float | None = None
+    temperature_c: float | None = None
+    covered_pct: float | None = None
+    measured_at: str | None = None
+    basis: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,13 +171,17 @@ class Power:
 
 @dataclass(frozen=True)
 class Runtime:
-    """A framework installed at a site. accelerator: a model or None for any; launch: argument list."""
+    """A framework at a site. accelerator: a model or None for any; launch: argument list.
+
+    image: what a platform of containers starts for it, by the platform's name.
+    """
 
     framework: str
     version: str | None = None
     arch: str | None = None
     accelerator: str | None = None
     launch: tuple[str, ...] = ()
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +194,33 @@ class Alarm:
     since: str | None = None
     source: str | None = None
     domain: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one label rule of a site's monitoring says of the pools that it is for.
+
+    rule: its place in the site file. pools: patterns of ``<endpoint>/<pool>``. cards, nodes: how many reported.
+    silent: targets of which nothing fresh is known, so that an alarm of theirs that is gone is no good news.
+    blind: why nothing at all is known.
+    """
+
+    rule: int
+    pools: tuple[str, ...]
+    usage: Usage = Usage()
+    cards: int | None = None
+    nodes: int | None = None
+    alarms: tuple[Alarm, ...] = ()
+    silent: tuple[str, ...] = ()
+    blind: str | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a site's monitoring says. alarms: those that no rule gives to a pool."""
+
+    readings: tuple[Reading, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -240,6 +283,7 @@ class Pool:
     price: Price = Price()
     power: Power = Power()
     runtimes: tuple[Runtime, ...] = ()
+    images: tuple[str, ...] | None = None
     data_levels: tuple[str, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     path: Path = Path()
@@ -280,6 +324,7 @@ class JobSpec:
     wall_s: int = 3600
     account: str | None = None
     reservation: str | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -304,6 +349,81 @@ class Job:
         return self.state == "succeeded"
 
 
+INSTANCE_STATES = ("starting", "running", "stopped", "suspended", "stopping", "failed", "unknown")
+
+
+@dataclass(frozen=True)
+class InstanceSpec:
+    """A machine as we ask for it. label: what marks it as ours; native_type: the platform's own size, or the least."""
+
+    name: str
+    label: dict[str, str]
+    pool: str
+    image: str
+    native_type: str | None = None
+    cpu: int = 1
+    memory_gib: float | None = None
+    accelerators: int = 0
+    networks: tuple[str, ...] = ()
+    user_data: str | None = None
+
+
+@dataclass(frozen=True)
+class Address:
+    """One address of a machine, on both sides where the site file maps it. port: what is mapped; None for all."""
+
+    network: str
+    private: str
+    private_port: int | None = None
+    public: str | None = None
+    public_port: int | None = None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A machine that a platform made for us. label: the marks it carries there."""
+
+    id: str
+    name: str
+    state: str
+    native_state: str | None = None
+    reason: str | None = None
+    pool: str | None = None
+    native_type: str | None = None
+    addresses: tuple[Address, ...] = ()
+    label: dict[str, str] = dataclasses.field(default_factory=dict)
+    created: str | None = None
+
+
+@dataclass(frozen=True)
+class ReservationSpec:
+    """Whole nodes of a pool that nobody else may use. start None: from now; label: kept where a platform keeps one."""
+
+    name: str
+    pool: str
+    nodes: int = 1
+    duration_s: int = 3600
+    start: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """Nodes held under a name. state: pending | active | ended; hosts: their names as the platform writes them."""
+
+    name: str
+    pool: str | None
+    state: str
+    native_state: str | None = None
+    nodes: int | None = None
+    cpu: int | None = None
+    hosts: str | None = None
+    start: str | None = None
+    end: str | None = None
+    users: tuple[str, ...] = ()
+    label: str | None = None
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Bytes at a site under a name of ours. path is absolute there."""
@@ -317,7 +437,11 @@ class Dataset:
 def to_plain(record):
     """Return a record as JSON types: dict, list, str, int, float, bool, None."""
     if dataclasses.is_dataclass(record):
-        return {f.name: to_plain(getattr(record, f.name)) for f in dataclasses.fields(record)}
+        found = {}
+        for name, write in _writers(type(record)):
+            value = getattr(record, name)
+            found[name] = value if write is None or value is None else write(value)
+        return found
     if isinstance(record, (list, tuple)):
         return [to_plain(item) for item in record]
     if isinstance(record, dict):
@@ -325,28 +449,52 @@ def to_plain(record):
     return record
 
 
-@functools.cache
-def _hints(cls):
-    return typing.get_type_hints(cls)
-
-
 def from_plain(cls, data):
     """Build record class `cls` from JSON types. Unknown keys are ignored: a newer snapshot stays readable."""
-    hints = _hints(cls)
-    known = {f.name for f in dataclasses.fields(cls)}
-    return cls(**{key: _value(hints[key], value) for key, value in data.items() if key in known})
+    readers, found = _readers(cls), {}
+    for name, value in data.items():
+        if name in readers:
+            read = readers[name]
+            found[name] = value if read is None or value is None else read(value)
+    return cls(**found)
 
 
-def _value(hint, value):
-    if value is None:
-        return None
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
+def prepare():
+    """Find the converters of every record class, for processes that are forked from this one."""
+    for cls in list(globals().values()):
+        if isinstance(cls, type) and dataclasses.is_dataclass(cls):
+            _writers(cls)
+            _readers(cls)
+
+
+# What a field's type asks for is found once a class: a fleet has many records of few classes. None: as it is.
+_SCALARS = (str, int, float, bool)
+
+
+@functools.cache
+def _writers(cls):
+    hints = typing.get_type_hints(cls)
+    return tuple((f.name, None if _kind(hints[f.name]) in _SCALARS else to_plain) for f in dataclasses.fields(cls))
+
+
+@functools.cache
+def _readers(cls):
+    hints = typing.get_type_hints(cls)
+    return {f.name: _reader(_kind(hints[f.name])) for f in dataclasses.fields(cls)}
+
+
+def _reader(kind):
+    if typing.get_origin(kind) is tuple:
+        inner = _reader(_kind(typing.get_args(kind)[0]))
+        return tuple if inner is None else lambda value: tuple(None if item is None else inner(item) for item in value)
+    if dataclasses.is_dataclass(kind):
+        return functools.partial(from_plain, kind)
+    return None
+
+
+def _kind(hint):
+    """Return a type without `None`; a choice of several stays as it is."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
         options = [option for option in typing.get_args(hint) if option is not type(None)]
-        return _value(options[0], value) if len(options) == 1 else value
-    if origin is tuple:
-        inner = typing.get_args(hint)[0]
-        return tuple(_value(inner, item) for item in value)
-    if dataclasses.is_dataclass(hint):
-        return from_plain(hint, value)
-    return value
+        return options[0] if len(options) == 1 else hint
+    return hint

@@ -22,6 +22,7 @@ from .errors import NotFound
 from .http import Http
 from .platforms.registry import platform_class
 from .resources import Link
+from .shell import Shell
 from .ssh import Files
 
 try:
@@ -49,7 +50,13 @@ class Endpoint:
     profile: str | None = None
     credential: str | None = None
     native_user: str | None = None
+    native_account: str | None = None
+    region: str | None = None
     data: str | None = None
+    shell: str | None = None
+    cli_home: str | None = None
+    alerts: str | None = None
+    observes: tuple = ()
     storage: dict = dataclasses.field(default_factory=dict)
     requests_a_s: float | None = None
     capacity_domain: str | None = None
@@ -88,6 +95,11 @@ class Site:
     def platforms(self):
         return tuple(endpoint for endpoint in self.endpoints if endpoint.platform)
 
+    @property
+    def with_pools(self):
+        """Return the platform endpoints that have pools, which a monitoring system has not."""
+        return tuple(endpoint for endpoint in self.platforms if not observes(endpoint))
+
 
 @dataclasses.dataclass(frozen=True)
 class Account:
@@ -120,7 +132,7 @@ class Config:
 
     def account(self, site, endpoint, tenant=None):
         """Return the Account of a tenant at an endpoint; no tenant: the site file's own, for perception."""
-        own = Account(endpoint.native_user, None, endpoint.credential)
+        own = Account(endpoint.native_user, endpoint.native_account, endpoint.credential)
         if tenant is None:
             return own
         if tenant not in self.tenants:
@@ -180,6 +192,7 @@ class Connection:
         self.endpoint = endpoint
         self.tenant = tenant
         self.account = config.account(site, endpoint, tenant)
+        self._sessions = {}
 
     def secret(self):
         return self.config.secret(self.account.credential)
@@ -187,6 +200,10 @@ class Connection:
     @functools.cached_property
     def http(self):
         return Http(self.site, self.endpoint, self.config.folder)
+
+    def beside(self, name):
+        """Return the Connection to another endpoint of the site, for the same tenant."""
+        return Connection(self.config, self.site, self.site.endpoint(name), self.tenant)
 
     def files(self):
         """Return the Files of the endpoint named under `data`, for the same tenant."""
@@ -196,25 +213,30 @@ class Connection:
                 site=self.site.id,
                 way_out="Add `data: <endpoint>` to the site file.",
             )
-        return self._files
+        return self._session(self.endpoint.data)
 
-    @functools.cached_property
-    def _files(self):
-        endpoint = self.site.endpoint(self.endpoint.data)
-        account = self.config.account(self.site, endpoint, self.tenant)
-        return Files(
-            self.site,
-            endpoint,
-            user=account.user,
-            key_path=self.config.secret_path(account.credential),
-            known_hosts=self.config.folder / endpoint.known_hosts,
-        )
+    def shell(self):
+        """Return the Shell of the endpoint named under `shell`, for the same tenant; None where none is named."""
+        return Shell(self._session(self.endpoint.shell)) if self.endpoint.shell else None
+
+    def _session(self, name):
+        if name not in self._sessions:
+            endpoint = self.site.endpoint(name)
+            account = self.config.account(self.site, endpoint, self.tenant)
+            self._sessions[name] = Files(
+                self.site,
+                endpoint,
+                user=account.user,
+                key_path=self.config.secret_path(account.credential),
+                known_hosts=self.config.folder / endpoint.known_hosts,
+            )
+        return self._sessions[name]
 
 
 def connect(params):
     """Return the Platform that a verb's parameters name: config, site, endpoint, tenant.
 
-    endpoint may be left out where the site has one platform only.
+    endpoint may be left out where the site has one platform with pools only.
     """
     config = load(params.get("config"))
     if not params.get("site"):
@@ -222,14 +244,19 @@ def connect(params):
     site = config.site(params["site"])
     name = params.get("endpoint")
     if not name:
-        if len(site.platforms) != 1:
+        if len(site.with_pools) != 1:
             raise Invalid(
-                f"the site has {len(site.platforms)} platforms, and no endpoint is named.",
+                f"the site has {len(site.with_pools)} platforms, and no endpoint is named.",
                 site=site.id,
                 way_out=f"Endpoints: {', '.join(e.id for e in site.platforms)}.",
             )
-        name = site.platforms[0].id
+        name = site.with_pools[0].id
     return config.platform(site.id, name, params.get("tenant"))
+
+
+def observes(endpoint):
+    """Return whether an endpoint watches the pools of others instead of having its own."""
+    return platform_class(endpoint.platform).OBSERVES
 
 
 def config_folder(named=None, environ=None):
@@ -318,6 +345,13 @@ def _site(folder, path):
         Endpoint(**{key: value for key, value in item.items() if key in names}) for item in data["endpoints"]
     )
     _check_endpoints(path, data)
+    for number, endpoint in enumerate(endpoints):
+        if endpoint.platform:
+            try:
+                platform_class(endpoint.platform).check_endpoint(folder, endpoint)
+            except Invalid as error:
+                field = error.details.get("field", "profile")
+                raise _wrong(path, number, field, error.message, error.way_out) from error
     return Site(
         id=data["site"],
         name=data["name"],
@@ -356,7 +390,7 @@ def _check_addresses(path, data):
 
 
 def _check_endpoints(path, data):
-    """Check what a schema cannot: known platforms, one endpoint an id, and that `data` names one."""
+    """Check what a schema cannot: known platforms, one endpoint an id, `data`, `shell` and `alerts` name one."""
     names = [endpoint["id"] for endpoint in data["endpoints"]]
     for number, endpoint in enumerate(data["endpoints"]):
         if endpoint.get("platform"):
@@ -368,9 +402,13 @@ def _check_endpoints(path, data):
             raise _wrong(
                 path, number, "id", f"{endpoint['id']!r} is there twice.", "Give each endpoint an id of its own."
             )
-        if endpoint.get("data") and endpoint["data"] not in names:
-            said = f"there is no endpoint {endpoint['data']!r}."
-            raise _wrong(path, number, "data", said, f"It has: {', '.join(names)}.")
+        for field in ("data", "shell", "alerts"):
+            if endpoint.get(field) and endpoint[field] not in names:
+                said = f"there is no endpoint {endpoint[field]!r}."
+                raise _wrong(path, number, field, said, f"It has: {', '.join(names)}.")
+        shell = endpoint.get("shell")
+        if shell and data["endpoints"][names.index(shell)]["protocol"] != "ssh":
+            raise _wrong(path, number, "shell", f"{shell!r} does not speak ssh.", "Name a login node.")
 
 
 def _wrong(path, number, field, said, way_out):
@@ -420,6 +458,8 @@ def _pin(folder, data):
                 "ca": content(endpoint.get("tls", {}).get("ca_bundle")),
             },
             "host_keys": host_keys(endpoint),
+            # A profile says what is asked of whom; absent where there is none, so that older pins hold.
+            **({"profile": content(endpoint["profile"])} if endpoint.get("profile") else {}),
         }
         for endpoint in data["endpoints"]
     ]

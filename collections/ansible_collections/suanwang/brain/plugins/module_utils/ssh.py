@@ -11,8 +11,6 @@ kept, exit status 0). Memory is flat: a few MiB for any file.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import pathlib
 import posixpath
@@ -20,20 +18,16 @@ import shlex
 import stat
 
 from .errors import BrainError
-from .errors import Corrupt
 from .errors import Invalid
-from .errors import NotFound
 from .errors import Refused
 from .errors import Timeout
 from .errors import Unauthorized
 from .errors import Unreachable
-from .resources import Dataset
+from .files import Meter
+from .files import SiteFiles
 from .sshlink import CONNECT_S
-from .sshlink import file_sha256
 from .sshlink import library
-from .sshlink import local_sha256
 from .sshlink import make_folders
-from .sshlink import Meter
 from .sshlink import receive
 from .sshlink import remove_folder
 from .sshlink import rename
@@ -46,9 +40,11 @@ CALL_S = 60.0
 TREE_S = 600.0
 #: What a checksum at a site is allowed to take: bytes a second that even a slow disk reads.
 SUM_BYTES_A_S = 20_000_000
+#: What a command may answer. More is no answer that anybody reads.
+OUTPUT_BYTES = 16 * 1024 * 1024
 
 
-class Files:
+class Files(SiteFiles):
     """Files below the storage root of an SSH endpoint, and commands on its login node.
 
     Paths are absolute at the site, or relative to the storage root. Safe to carry through a fork: a
@@ -56,131 +52,21 @@ class Files:
     other.
     """
 
+    CARRIER = "SFTP"
+
     def __init__(self, site, endpoint, *, user, key_path, known_hosts):
-        self.site = site
-        self.endpoint = endpoint
+        super().__init__(site, endpoint)
         self.user = user
         self.key_path = pathlib.Path(key_path)
         self.known_hosts = pathlib.Path(known_hosts)
-        self._root = None
         self._own = None
 
     # -- looking: reconnected once where the connection was lost -----------------------------------
-    def root(self):
-        """Return the absolute storage root at the site. The first write makes it, not this."""
-        if self._root is None:
-            stated = self.endpoint.storage.get("root")
-            if not stated:
-                raise Invalid(
-                    f"endpoint {self.endpoint.id} names no storage root.",
-                    site=self.site.id,
-                    way_out="Add `storage: {root: …}` to the site file.",
-                )
-            if not stated.startswith("/"):
-                home = self._call("SFTP realpath .", lambda s: s.sftp.realpath("."))
-                stated = posixpath.join(home, stated)
-            self._root = posixpath.normpath(stated)
-        return self._root
+    def _home(self):
+        return self._call("SFTP realpath .", lambda s: s.sftp.realpath("."))
 
-    def exists(self, path):
-        path = self._absolute(path)
-        return self._stat(path, self._name("stat", path)) is not None
-
-    def dataset(self, path):
-        """Return the Dataset at a path, or None where the site says that there is none."""
-        path = self._absolute(path)
-        name = self._name("stat", path)
-        size = self._size(path, name)
-        if size is None:
-            return None
-        return Dataset(posixpath.basename(path), path, size, self._sha256(path, size, name))
-
-    def read_text(self, path, limit=1024 * 1024):
-        """Return the text of a file, or None where the site says that there is none.
-
-        limit: bytes; more is Refused.
-        """
-        path = self._absolute(path)
-        name = self._name("read", path)
-        content = self._read(path, name, 0, limit + 1)
-        if content is not None and len(content) > limit:
-            said = f"the file is larger than {limit} bytes."
-            raise Refused(said, site=self.site.id, request=name)
-        return None if content is None else content.decode("utf-8", "replace")
-
-    def tail(self, path, lines=20, limit_bytes=64 * 1024):
-        """Return the last lines of a file, of its last limit_bytes; none where there is no file."""
-        path = self._absolute(path)
-        name = self._name("read", path)
-        size = self._size(path, name)
-        if not size:
-            return []
-        start = max(0, size - limit_bytes)
-        content = self._read(path, name, start, limit_bytes) or b""
-        if start:
-            content = content.partition(b"\n")[2] or content
-        return content.decode("utf-8", "replace").splitlines()[-lines:]
-
-    # -- writing -----------------------------------------------------------------------------------
-    def put(self, source, path, *, sha256=None, rate_kbps=None, report=None, check=False):
-        """Bring a local file, or bytes, to a path below the root. Return whether it had to.
-
-        sha256: what it must be, here and there; None: what it is here. rate_kbps: kbit/s at most.
-        report: called at most twice a second with {bytes, total, percent, rate_kbps, eta_s}. A part
-        that an earlier try left is continued if it is a true prefix. Raises Corrupt where bytes
-        differ; the part is removed then.
-        """
-        path = self._below_root(path, "put")
-        name = self._name("put", path)
-        with self._source(source, name) as stream:
-            total = stream.seek(0, os.SEEK_END)
-            if sha256 is None:
-                sha256 = local_sha256(stream, total)
-            if self._same(path, total, sha256, name):
-                return False
-            if local_sha256(stream, total) != sha256:
-                raise Corrupt(
-                    f"the local file differs from its checksum {sha256}.",
-                    site=self.site.id,
-                    request=name,
-                    way_out="Correct the checksum, or bring back the file; nothing was sent.",
-                )
-            if not check:
-                self._put(stream, total, path, sha256, name, rate_kbps, report)
-        return True
-
-    def fetch(self, path, local_path, *, sha256=None, size=None, rate_kbps=None, report=None):
-        """Bring a file home. Return whether anything had to be written.
-
-        sha256, size: as stated elsewhere, a result file say; None: as the site says now. It is
-        written to `.part` beside the target and renamed when its checksum is right. Raises
-        NotFound, or Corrupt where bytes differ.
-        """
-        path = self._absolute(path)
-        name = self._name("fetch", path)
-        local = pathlib.Path(local_path)
-        there = self._size(path, name)
-        if there is None:
-            raise NotFound("there is no such file.", site=self.site.id, request=name)
-        if size is not None and there != size:
-            raise self._corrupt(name, f"the file has {there} bytes, stated were {size}")
-        sha256 = sha256 or self._sha256(path, there, name)
-        with self._local(name, local):
-            if local.is_file() and file_sha256(local) == sha256:
-                return False
-            local.parent.mkdir(parents=True, exist_ok=True)
-            part = local.with_name(local.name + ".part")
-            start = self._local_prefix(part, path, there, name)
-            meter = Meter(there, start, rate_kbps, report)
-            with open(part, "r+b" if start else "wb") as stream:
-                self._call(name, lambda s: receive(s.sftp, path, stream, meter), meter=meter)
-                stream.flush()
-                os.fsync(stream.fileno())
-            if file_sha256(part) != sha256:
-                part.unlink()
-                raise self._corrupt(name, f"what came differs from the checksum {sha256}")
-            part.replace(local)
-        return True
+    def _there(self, path, name):
+        return self._stat(path, name) is not None
 
     def remove_tree(self, path):
         """Remove a file, or a folder with all in it. Refused unless strictly below the root."""
@@ -203,18 +89,26 @@ class Files:
         else:
             self._call(name, lambda s: s.sftp.unlink(path), again=False)
 
-    def run(self, argv, input=None, timeout_s=60):
-        """Run a command, quoted word by word. Return (exit_status, stdout, stderr) as text."""
+    def remove_if_empty(self, path):
+        """Remove a folder that holds nothing; return whether it did."""
+        path = self._below_root(path, "remove")
+        status, _out, _err = self.run(["rmdir", path])
+        return status == 0
+
+    def run(self, argv, input=None, timeout_s=60, environment=None, limit=OUTPUT_BYTES):
+        """Run a command, quoted word by word. Return (exit_status, stdout, stderr) as text.
+
+        limit: bytes of each; more is Refused, and the command ended. exit_status: 128 + n for signal n; None where
+        the site did not say. Nothing secret may stand in argv or environment: everybody at the site can read them.
+        """
         name = f"SSH {argv[0]}"
         if isinstance(input, str):
             input = input.encode()
-
-        async def work(session):
-            done = await session.connection.run(shlex.join(argv), input=input, encoding=None)
-            return done.exit_status, done.stdout, done.stderr
-
-        status, out, err = self._call(name, work, again=False, timeout_s=timeout_s)
-        return status, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+        # By env(1): a server accepts only those variables that its administrator allows.
+        before = ("env", *(f"{key}={value}" for key, value in environment.items())) if environment else ()
+        line = shlex.join((*before, *argv))
+        done = self._call(name, lambda s: s.execute(line, input or b"", limit), again=False, timeout_s=timeout_s)
+        return done[0], *(text.decode("utf-8", "replace") for text in done[1:])
 
     def close(self):
         own, self._own = self._own, None
@@ -233,24 +127,19 @@ class Files:
             raise self._corrupt(name, f"what arrived differs from the checksum {sha256}")
         self._call(name, lambda s: rename(s.sftp, part, path), again=False)
 
-    def _same(self, path, size, sha256, name):
-        return self._size(path, name) == size and self._sha256(path, size, name) == sha256
+    def _receive(self, path, stream, meter, name):
+        self._call(name, lambda s: receive(s.sftp, path, stream, meter), meter=meter)
+
+    def _sha256s(self, path, length, block, name):
+        timeout_s = CALL_S + length / SUM_BYTES_A_S
+        return self._call(name, lambda s: s.sha256s(path, length, block), timeout_s=timeout_s)
 
     def _remote_prefix(self, part, stream, total, name):
         """Return how many bytes of a part at the site are true, 0 where none."""
         length = self._size(part, name)
         if not length or length > total:
             return 0
-        ours = local_sha256(stream, length)
-        return length if self._sha256(part, length, name) == ours else 0
-
-    def _local_prefix(self, part, path, total, name):
-        length = part.stat().st_size if part.is_file() else 0
-        if not length or length > total:
-            return 0
-        with open(part, "rb") as stream:
-            ours = local_sha256(stream, length)
-        return length if self._sha256(path, length, name) == ours else 0
+        return self._true_length(stream, part, length, name)
 
     def _stat(self, path, name):
         missing = library().SFTPNoSuchFile
@@ -296,54 +185,6 @@ class Files:
                 return None
 
         return self._call(name, work)
-
-    # -- paths and sentences -----------------------------------------------------------------------
-    def _absolute(self, path):
-        return posixpath.normpath(posixpath.join(self.root(), path))
-
-    def _below_root(self, path, verb):
-        found = self._absolute(path)
-        if not found.startswith(self.root() + "/"):
-            raise Refused(
-                f"{path} does not lie below the storage root {self.root()}.",
-                site=self.site.id,
-                request=f"SFTP {verb}",
-            )
-        return found
-
-    def _name(self, verb, path):
-        root = self.root()
-        if path.startswith(root + "/"):
-            path = posixpath.join(self.endpoint.storage["root"], path[len(root) + 1 :])
-        return f"SFTP {verb} {path}"
-
-    def _corrupt(self, name, said):
-        return Corrupt(
-            f"{said}.",
-            site=self.site.id,
-            request=name,
-            way_out="Try again; if it stays so, look at the storage of the site.",
-        )
-
-    @contextlib.contextmanager
-    def _source(self, source, name):
-        if isinstance(source, (bytes, bytearray)):
-            yield io.BytesIO(source)
-            return
-        with self._local(name, source), open(source, "rb") as stream:
-            yield stream
-
-    @contextlib.contextmanager
-    def _local(self, name, path):
-        try:
-            yield
-        except OSError as error:
-            raise Invalid(
-                f"the local file {path}: {error.strerror or error}.",
-                site=self.site.id,
-                request=name,
-                way_out="Check the path, its rights and the space left.",
-            ) from error
 
     # -- the connection ----------------------------------------------------------------------------
     def _call(self, name, work, *, again=True, timeout_s=CALL_S, meter=None):
@@ -392,7 +233,7 @@ class Files:
         if isinstance(error, ssh.PermissionDenied):
             return Unauthorized(
                 f"the site does not accept our key for user {self.user}.",
-                way_out="Have the public key put into its authorized_keys.",
+                way_out=f"Have the public key of credential file {self.key_path.name} put into its authorized_keys.",
             )
         if isinstance(error, ssh.ChannelOpenError) and own.connected:
             return Refused(f"the site opens no such channel: {text.lower()}.")

@@ -28,11 +28,11 @@ from .errors import QuotaExceeded
 from .errors import Refused
 from .errors import Timeout
 from .errors import Unauthorized
+from .files import CHUNK
 
 CONNECT_S = 15.0
 STALL_S = 60.0
 REPORT_S = 0.5
-CHUNK = 1024 * 1024
 IN_FLIGHT = 4
 
 
@@ -85,7 +85,15 @@ class Session:
         if self.pid != os.getpid() or self.loop.is_closed():
             return
         self.drop()
-        self.loop.run_until_complete(_settle(self.loop))
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self.loop.run_until_complete(_settle(self.loop))
+        else:
+            # The files were collected while the loop of another session runs in this thread.
+            settling = threading.Thread(target=lambda: self.loop.run_until_complete(_settle(self.loop)))
+            settling.start()
+            settling.join()
         self.loop.close()
 
     async def sha256(self, path, length):
@@ -114,50 +122,52 @@ class Session:
                 offset += len(piece)
         return digest.hexdigest()
 
+    async def execute(self, line, data, limit):
+        """Run a command line with `data` as its input; return (exit status or None, stdout, stderr) as bytes."""
+        async with self.connection.create_process(line, encoding=None) as process:
 
-class Meter:
-    """How far a transfer is, how fast it may go, and whom to tell."""
+            async def feed():
+                # A command that does not read its input to the end is not to blame.
+                with contextlib.suppress(OSError):
+                    process.stdin.write(data)
+                    await process.stdin.drain()
+                    process.stdin.write_eof()
 
-    def __init__(self, total, done, rate_kbps, report):
-        self.total = total
-        self.done = self.start = done
-        self.bytes_a_s = rate_kbps * 125 if rate_kbps else None
-        self.report = report
-        self.began = self.moved_at = time.monotonic()
-        self._free_at = self.began
-        self.chunk = CHUNK
-        if self.bytes_a_s:
-            self.chunk = int(min(CHUNK, max(16384, self.bytes_a_s / 4)))
+            async def take(stream):
+                found = bytearray()
+                while piece := await stream.read(CHUNK):
+                    found += piece
+                    if len(found) > limit:
+                        process.channel.abort()
+                        raise Refused(f"it answers with more than {limit} bytes.", way_out="Ask for less.")
+                return bytes(found)
 
-    async def take(self, count):
-        """Wait until `count` bytes more may go: a bucket that holds a quarter of a second."""
-        if not self.bytes_a_s:
-            return
-        now = time.monotonic()
-        self._free_at = max(self._free_at, now - 0.25)
-        wait, self._free_at = self._free_at - now, self._free_at + count / self.bytes_a_s
-        if wait > 0:
-            await asyncio.sleep(wait)
+            _fed, out, err = await asyncio.gather(feed(), take(process.stdout), take(process.stderr))
+            await process.wait_closed()
+        status = process.returncode
+        return 128 - status if status is not None and status < 0 else status, out, err
 
-    def moved(self, count):
-        self.done += count
-        self.moved_at = time.monotonic()
-
-    def tell(self):
-        if self.report is None:
-            return
-        took = time.monotonic() - self.began
-        speed = (self.done - self.start) / took if took > 0 else 0.0
-        left = self.total - self.done
-        self.report(
-            {
-                "bytes": self.done,
-                "total": self.total,
-                "percent": int(100 * self.done / self.total) if self.total else 100,
-                "rate_kbps": int(speed / 125),
-                "eta_s": int(left / speed) if speed else None if left else 0,
-            }
-        )
+    async def sha256s(self, path, length, block):
+        """Return the SHA-256 of each block of the first `length` bytes, in one command, else read over SFTP."""
+        digests, count = [], -(-length // block)
+        if self.can_run:
+            piece = f"tail -c +$((i * {block} + 1)) -- {shlex.quote(path)} | head -c {block} | sha256sum"
+            # The last block ends with `length`, whatever the file has behind it.
+            last = f"tail -c +{(count - 1) * block + 1} -- {shlex.quote(path)} | head -c {length - (count - 1) * block}"
+            command = f"i=0; while [ $i -lt {count - 1} ]; do {piece}; i=$((i + 1)); done; {last} | sha256sum"
+            done = await self.connection.run(command, encoding=None)
+            digests = [line[:64].decode("ascii", "replace") for line in done.stdout.splitlines()]
+            if len(digests) == count and all(len(digest) == 64 for digest in digests):
+                return digests
+        digests = []
+        async with self.sftp.open(path, "rb") as stream:
+            for start in range(0, length, block):
+                digest, offset, end = hashlib.sha256(), start, min(start + block, length)
+                while offset < end and (piece := await stream.read(min(CHUNK, end - offset), offset)):
+                    digest.update(piece)
+                    offset += len(piece)
+                digests.append(digest.hexdigest())
+        return digests
 
 
 async def watched(own, work, timeout_s, meter):
@@ -193,7 +203,7 @@ async def send(sftp, part, stream, meter):
         offset = meter.done
         try:
             while piece := _here(stream.read, meter.chunk):
-                await meter.take(len(piece))
+                await asyncio.sleep(meter.pause_s(len(piece)))
                 waiting.append((asyncio.ensure_future(there.write(piece, offset)), len(piece)))
                 offset += len(piece)
                 if len(waiting) >= IN_FLIGHT:
@@ -213,7 +223,7 @@ async def receive(sftp, path, stream, meter):
             while offset < meter.total or waiting:
                 while offset < meter.total and len(waiting) < IN_FLIGHT:
                     length = min(meter.chunk, meter.total - offset)
-                    await meter.take(length)
+                    await asyncio.sleep(meter.pause_s(length))
                     waiting.append((asyncio.ensure_future(there.read(length, offset)), length))
                     offset += length
                 piece = await _first(waiting, meter)
@@ -308,20 +318,6 @@ def sftp_error(error, text):
     if isinstance(error, (ssh.SFTPNoSpaceOnFilesystem, ssh.SFTPQuotaExceeded)):
         return QuotaExceeded("the storage there is full.", way_out="Make room, or ask for more.")
     return Refused(f"the site says: {text}.")
-
-
-def local_sha256(stream, length):
-    stream.seek(0)
-    digest = hashlib.sha256()
-    while length > 0 and (piece := stream.read(min(CHUNK, length))):
-        digest.update(piece)
-        length -= len(piece)
-    return digest.hexdigest()
-
-
-def file_sha256(path):
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @functools.cache

@@ -16,6 +16,10 @@ options:
   failed:
     description: The result of the task that failed. Left out, the component ended well.
     type: dict
+  refuses_all:
+    description: Whether no component of this pass may begin because of that.
+    type: bool
+    default: false
 notes:
   - Runs on the controller only; it cannot be delegated.
 attributes:

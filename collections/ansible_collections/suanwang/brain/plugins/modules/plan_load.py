@@ -17,7 +17,10 @@ description:
     written.
 options:
   plan:
-    description: The plan, by digest, its first characters, the run id, or a folder that holds C(plan.json).
+    description:
+      - The plan, by digest, its first characters, the run id, or a folder that holds C(plan.json).
+      - Or the plan itself with its approvals, as one word that begins with C(b64:). It is verified like a folder, and
+        kept in the store before anything is done.
     type: str
     required: true
   purpose:

@@ -37,6 +37,11 @@ kind:
   returned: success
   type: str
   sample: train
+held:
+  description: Whether nodes are held for the component in this pass.
+  returned: success
+  type: bool
+  sample: false
 unmet:
   description: What has not ended yet. Empty but in check mode.
   returned: success

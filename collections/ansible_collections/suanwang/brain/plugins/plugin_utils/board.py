@@ -111,6 +111,12 @@ class Board:
         if self._live:
             self._live.stop()
 
+    def abandon(self):
+        """End without taking any lock; return what has to be written to the terminal then."""
+        self._over.set()
+        self._thread.join(timeout=0.5)
+        return "\n\x1b[?25h" if self._live else ""
+
     def _follow(self):
         while not self._over.wait(0.25):
             self._read()

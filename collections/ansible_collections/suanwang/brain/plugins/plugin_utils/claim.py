@@ -76,6 +76,12 @@ def _read(path):
         return None
 
 
+def living(store, run):
+    """Return the claim of a process that drives a run now, or None."""
+    held = _read(store.run_dir(run) / "claim")
+    return held if held and _alive(held) else None
+
+
 def take(store, run, pid):
     """Claim a run for the playbook process `pid`; raise Conflict where a live one holds it."""
     path, mine = store.run_dir(run) / "claim", _mine(pid)

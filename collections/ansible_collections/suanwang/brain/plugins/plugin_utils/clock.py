@@ -24,9 +24,19 @@ def now():
     return text(datetime.now(UTC))
 
 
+def local(value):
+    """Return a time as a person at this machine reads it."""
+    return moment(value).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
 def after(value, seconds):
     """Return the text of a time `seconds` after `value`."""
     return text(moment(value) + timedelta(seconds=seconds))
+
+
+def epoch(value=None):
+    """Return whole seconds since 1970 of a time, or of now."""
+    return int((moment(value) if value else datetime.now(UTC)).timestamp())
 
 
 def seconds_between(start, end):

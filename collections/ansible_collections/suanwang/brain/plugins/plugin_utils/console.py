@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import sys
 
@@ -59,6 +60,11 @@ def _box():
 def known(value, form="{}"):
     """Return a value as text; what is not known is a dash, never 0."""
     return "–" if value is None else form.format(value)
+
+
+def printable(text):
+    """Return text without control characters: what a job prints must not steer a terminal."""
+    return re.sub(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]", "·", str(text))
 
 
 def of(free, total):

@@ -52,6 +52,7 @@ def job(run_pass, component, state):
         return [{**place, **base} for place in _places(run_pass, component)]
     placed = run_pass.placed(component)
     code = component["code"]
+    runtime = _runtime(run_pass, component, placed) if placed["submits"] else {}
     return [
         {
             **_place(run_pass, placed),
@@ -61,9 +62,8 @@ def job(run_pass, component, state):
                 "source": str(run_pass.store.object_path(code["sha256"])),
                 "sha256": code["sha256"],
             },
-            "command": [*_launch(run_pass, component, placed), code["entry"], *code["arguments"]]
-            if placed["submits"]
-            else [],
+            "command": [*runtime["launch"], code["entry"], *code["arguments"]] if runtime else [],
+            "image": runtime.get("image"),
             "environment": {"SWB_PARAMETERS": json.dumps(component.get("parameters", {}), sort_keys=True)},
             "inputs": _inputs(run_pass, component) if placed["submits"] else [],
             "outputs": component.get("outputs", []),
@@ -74,13 +74,14 @@ def job(run_pass, component, state):
             "memory_mib": component.get("memory_mib"),
             "wall_s": component["wall_s"],
             "start": run_pass.facts["may_start"],
+            "reservation": (run_pass.told("held", component["id"]) or {}).get("name"),
             "expected": placed["found"] and not placed["submits"],
         }
     ]
 
 
-def _launch(run_pass, component, placed):
-    """Return the argument list that starts the component's framework at its site."""
+def _runtime(run_pass, component, placed):
+    """Return what starts the component's framework at its site, as the site file says."""
     site = run_pass.config.site(placed["site"])
     for runtime in site.runtimes:
         fits = (
@@ -90,7 +91,7 @@ def _launch(run_pass, component, placed):
             and (component.get("framework_version") in (None, runtime.get("version")))
         )
         if fits:
-            return runtime["launch"]
+            return runtime
     raise Invalid(
         f"the site file has no runtime for {component.get('framework', 'none')} on"
         f" {placed['accelerator'] or placed['arch']}.",
@@ -214,7 +215,8 @@ def artifact(run_pass, component, state):
             "attempts": 1 + producer.get("retry", 0),
             "output": output,
             "dest": str(dest) if dest else None,
-            "rate_kbps": component.get("shares", {}).get(placed["pool"]),
+            # Shares stand beside the pools of the component that is served, which for a hand-over is the reader.
+            "rate_kbps": component.get("shares", {}).get(run_pass.placed(component)["pool"]),
         }
     ]
 
@@ -227,4 +229,45 @@ def artifact_path(run_pass, component):
     return folder / datum["path"].rpartition("/")[2]
 
 
-PARAMETERS = {"artifact": artifact, "dataset": dataset, "job": job}
+def reservation(run_pass, component, state):
+    """Return the parameters of `reservation`: the nodes of a gang's member, from before any data moves."""
+    if "hold_s" not in component:
+        return f"{component['id']} starts by itself: no nodes are held for it"
+    base = {"state": state, "run": run_pass.run, "component": component["id"]}
+    if state == "absent" and run_pass.facts["purpose"] == "release":
+        return [{**place, **base} for place in _places(run_pass, component)]
+    placed = run_pass.placed(component)
+    if state == "absent":
+        if not _is_over(run_pass, component, placed):
+            return f"the job of {component['id']} may be running; its nodes stay held"
+        return [{**_place(run_pass, placed), **base}]
+    if not placed["submits"]:
+        return f"{component['id']} was submitted already"
+    return [
+        {
+            **_place(run_pass, placed),
+            **base,
+            "pool": placed["name"],
+            "nodes": component.get("nodes", 1),
+            "duration_s": component["hold_s"],
+            "least_s": component["wall_s"],
+        }
+    ]
+
+
+def _is_over(run_pass, component, placed):
+    """Return whether no job of a component can be running: it ended, or nothing was ever submitted."""
+    end = run_pass.told("end", component["id"]) or {}
+    if end.get("state") == "succeeded" or end.get("code") in ("job_failed", "gang_failed"):
+        return True
+    return placed["submits"] and not any("attempt" in event for event in run_pass.earlier(component["id"]))
+
+
+def link(name, asked):
+    """Return the name of the link that a verb's transfer moves on, or None where it has no share of one."""
+    if not asked.get("rate_kbps"):
+        return None
+    return f"controller-{asked['site']}" if name == "dataset" else f"{asked['site']}-controller"
+
+
+PARAMETERS = {"artifact": artifact, "dataset": dataset, "job": job, "reservation": reservation}

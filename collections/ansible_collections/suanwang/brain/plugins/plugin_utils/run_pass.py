@@ -10,6 +10,8 @@ again at every use.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import json
 import os
@@ -114,11 +116,17 @@ class RunPass:
         return _folder() / f"swb-{kind}-{name}.json"
 
     def tell(self, kind, name, record):
-        """Leave a record for the other workers of this pass. kind: placed | datum | end | all."""
+        """Leave a record for the other workers of this pass. kind: placed held ready started datum end refused all."""
         path = self._record(kind, name)
         part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(record))
-        part.replace(path)
+        try:
+            part.write_text(json.dumps(record))
+            part.replace(path)
+        except OSError as error:
+            raise Invalid(
+                f"the pass cannot write {path}: {error.strerror}.",
+                way_out="Free space there, or set ANSIBLE_LOCAL_TEMP to another folder.",
+            ) from error
 
     def told(self, kind, name):
         """Return a record of this pass, or None."""
@@ -126,6 +134,13 @@ class RunPass:
             return json.loads(self._record(kind, name).read_text())
         except FileNotFoundError:
             return None
+
+    @contextlib.contextmanager
+    def alone_on(self, link):
+        """Hold a link of this pass: the plan's copies move one after the other, each at the whole share."""
+        with open(_folder() / f"swb-link-{link}.lock", "ab") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
 
     def placed(self, component):
         """Return {pool, site, endpoint, name, arch, …} of where a component runs.

@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+from . import clock
 from . import console
 from .planning import gantt
 from .planning.timeline import human
 
 try:
     from rich.columns import Columns
+    from rich.markup import escape
     from rich.panel import Panel
     from rich.text import Text
 except ImportError:  # ansible-test imports this file without our requirements
-    Columns = Panel = Text = None
+    Columns = escape = Panel = Text = None
 
 
 def proposals(found):
@@ -23,7 +25,10 @@ def proposals(found):
     refused = found.sentences
     if refused:
         parts.append("Not possible:")
-        parts += [f"  {row['component']} at {row['pool']}: {row['sentence']}" for row in refused]
+        parts += [f"  {row['component']} at {row['pool']} ({row['rule']}): {row['sentence']}" for row in refused]
+    if found.waits:
+        parts.append("Possible, but not at once:")
+        parts += [f"  {row['component']} at {row['pool']} ({row['rule']}): {row['sentence']}" for row in found.waits]
     width = console.width() // min(len(found.proposals), 2 if console.width() < 150 else 3) - 1
     parts.append(Columns([_card(one, width) for one in found.proposals], padding=(0, 1)))
     parts += [f"Note: {note}" for note in found.notes]
@@ -81,6 +86,42 @@ def plan(plan_, digest, estimate):
     if reckoned.get("finish_s") is not None:
         lines.append(f"reckoned: {human(reckoned['finish_s'])}, {money(reckoned.get('cost_fen'))}")
     return console.render(made, *lines)
+
+
+_RUN_COLOURS = {
+    "running": "green",
+    "succeeded": "green",
+    "failed": "red",
+    "damaged": "red",
+    "interrupted": "yellow",
+    "partial": "yellow",
+    "expired": "yellow",
+}
+
+
+def runs(records):
+    """Return the table of runs, newest first, and a line for each whose plan does not read."""
+    columns = [
+        ("run", False),
+        ("task", False),
+        ("state", False),
+        ("started", False),
+        ("done", True),
+        ("driven by", False),
+    ]
+    made = console.table(None, columns)
+    for row in records:
+        started = clock.local(row["started"]) if row["started"] else None
+        done = f"{row['done']}/{console.known(row['components'])}"
+        made.add_row(
+            row["run"],
+            escape(console.known(row["task"])),
+            f"[{_RUN_COLOURS.get(row['state'], 'white')}]{row['state']}[/]",
+            console.known(started),
+            done,
+            escape(console.known(row["holder"])),
+        )
+    return console.render(made, *[f"{row['run']}: {row['message']}" for row in records if row["message"]])
 
 
 def _what(item):

@@ -113,6 +113,25 @@ class Store:
         self.write(self.run_dir(plan["run"]) / "digest", name.encode())
         return name, path
 
+    def adopt(self, folder, plan, plan_digest):
+        """Keep a verified plan and its approvals that came from elsewhere; return the folder in the store.
+
+        Raise Conflict where its run has another plan here: one run has one plan.
+        """
+        kept, pointer = self.plan_dir(plan_digest), self.run_dir(plan["run"]) / "digest"
+        if pointer.exists() and pointer.read_text().strip() != plan_digest:
+            raise Conflict(
+                f"run {plan['run']} has another plan in the store {self.root}.",
+                way_out="Propose again: a new plan is a new run.",
+            )
+        if folder.resolve() != kept.resolve():
+            self.write_once(kept / "plan.json", (folder / "plan.json").read_bytes())
+            for path in sorted([*folder.glob("approvals/*"), *folder.glob("estimate-*.json")]):
+                self.write(kept / path.relative_to(folder), path.read_bytes())
+        if not pointer.exists():
+            self.write(pointer, plan_digest.encode())
+        return kept
+
     def find_plan(self, name):
         """Return the plan's folder for a digest, its first characters, a run id, or a folder."""
         text = str(name)
@@ -226,6 +245,20 @@ class Store:
         except (FileNotFoundError, ValueError):
             return None
 
+    # -- use over time -------------------------------------------------------------------------------------
+    def usage_path(self):
+        return self.root / "usage.jsonl"
+
+    def last_usage(self, limit_bytes=256 * 1024):
+        """Return pool id → time of its newest row, as far as the end of the file tells."""
+        try:
+            with open(self.usage_path(), "rb") as stream:
+                stream.seek(max(0, stream.seek(0, os.SEEK_END) - limit_bytes))
+                rows = [row for row in map(_event, stream.read().split(b"\n")) if row]
+        except FileNotFoundError:
+            return {}
+        return {row["pool"]: row["at"] for row in rows if "pool" in row and "at" in row}
+
     # -- locks -------------------------------------------------------------------------------------------
     @contextlib.contextmanager
     def lock(self, run):
@@ -235,6 +268,26 @@ class Store:
             stream = open(path, "ab")
         with stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+    @contextlib.contextmanager
+    def only_one(self, name):
+        """Hold a name of the store for as long as this process works; raise Conflict where another one holds it."""
+        path = self.root / f"{name}.lock"
+        with self._writing(path):
+            stream = open(path, "a+")
+        with stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                stream.seek(0)
+                raise Conflict(
+                    f"{name} is at work on {self.root} already: process {stream.read().strip() or 'unknown'}.",
+                    way_out="One is enough for all who use this store; end it first.",
+                ) from None
+            stream.truncate(0)
+            stream.write(f"{os.getpid()} on {os.uname().nodename}")
+            stream.flush()
             yield
 
 

@@ -18,7 +18,7 @@ except ImportError:  # ansible-test imports this file without our requirements
     jmespath = None
 
 VERBS = (
-    "ping pools alarms quota set_quota reserve reservation release put_dataset dataset remove_dataset"
+    "ping pools alarms usage quota set_quota reserve reservation release put_dataset dataset remove_dataset"
     " submit job jobs cancel log fetch_artifact serve inference_service unserve"
     " create_instance instance delete_instance"
 ).split()
@@ -59,6 +59,10 @@ class Platform:
     NAME_RULE = NameRule(64, "A-Za-z0-9._-")
     FIND_BY_NAME = "none"
     KEEPS_LABEL = False
+    #: It has no pools, and watches those of other platforms of its site.
+    OBSERVES = False
+    #: How it holds what a run will need: `reservation`, `standing` (what runs there holds it), or `none`.
+    RESERVES = "none"
     #: verb → why not. A verb that is not here works.
     CAPABILITIES = dict.fromkeys(VERBS, "This platform file has no such verb.")
 
@@ -69,9 +73,19 @@ class Platform:
         self.account = connection.account
 
     @classmethod
+    def check_endpoint(cls, folder, endpoint):
+        """Raise Invalid for what this platform cannot take of a site file's endpoint. folder: the config folder."""
+        if endpoint.profile:
+            raise Invalid(f"the platform {cls.NAME} has no profile.", way_out="Take `profile` out.")
+
+    @classmethod
     def can(cls, verb):
         """Return None where the verb works, else the sentence that says why not."""
-        return cls.CAPABILITIES.get(verb)
+        sentence = cls.CAPABILITIES.get(verb)
+        own = getattr(Platform, verb, None)
+        if sentence is None and own and getattr(cls, verb) is own:
+            return "this platform file has no such verb."
+        return sentence
 
     def refuse(self, verb):
         raise Unsupported(f"{self.NAME} cannot {verb}: {self.can(verb)}", site=self.site.id, request=verb)
@@ -88,6 +102,10 @@ class Platform:
     def alarms(self):
         """Return Alarm records."""
         self.refuse("alarms")
+
+    def usage(self):
+        """Return the Observation of a monitoring system: measured use and alarms, for pools of other platforms."""
+        self.refuse("usage")
 
     def quota(self):
         """Return Quota records of the account."""
@@ -112,6 +130,36 @@ class Platform:
     def cancel(self, job):
         """Ask for the end of a Job. One that has ended already is fine."""
         self.refuse("cancel")
+
+    # -- holding: whole nodes of a pool for our user -----------------------------------------------------------
+    def reserve(self, spec):
+        """Make the Reservation of a ReservationSpec, once, and return it.
+
+        Conflict: there is one of that name, ours or not. Refused: not those nodes at that time. Unsupported also
+        where the site file leaves out what this needs. Unreachable: look it up by name before anything else.
+        """
+        self.refuse("reserve")
+
+    def reservation(self, name):
+        """Return the Reservation of that name, or None only if the platform said so without an error."""
+        self.refuse("reservation")
+
+    def release(self, name):
+        """Give a Reservation back. One that is gone is fine; Refused with details.in_use while jobs need it."""
+        self.refuse("release")
+
+    # -- machines ----------------------------------------------------------------------------------------------
+    def instance(self, name):
+        """Return the Instance of that name, or None only if the platform said so without an error."""
+        self.refuse("instance")
+
+    def create_instance(self, spec):
+        """Ask for the machine of an InstanceSpec once, without retry, and return its Instance."""
+        self.refuse("create_instance")
+
+    def delete_instance(self, instance):
+        """Ask for the end of an Instance. One that is gone is fine."""
+        self.refuse("delete_instance")
 
     # -- files: by the endpoint that the site file names under `data` -----------------------------------------
     @property

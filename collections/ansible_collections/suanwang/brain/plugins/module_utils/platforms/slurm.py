@@ -5,20 +5,17 @@
 
 Sources: Slurm 22.05.8 (Debian 12), two clusters, seen; its OpenAPI files v0.0.36 to 38. Never verified: v0.0.39 and
 later (not spoken here), the states BOOT_FAIL, REVOKED and SUSPENDED, federations, power saving. Its status codes are no
-judgement: 200 may hold a failure and 500 a plain "no"; the error numbers count.
+judgement: 200 may hold a failure and 500 a plain "no"; the error numbers count. Reservations are made by `scontrol` on
+the login node that the site file names under `shell` (REST makes none before 25.05), and are read by REST.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections import Counter
 from dataclasses import replace
-from datetime import datetime
-from datetime import timedelta
-from datetime import UTC
 
-from .. import names
 from .. import nodefacts
 from ..errors import BrainError
 from ..errors import Invalid
@@ -27,6 +24,7 @@ from ..errors import QuotaExceeded
 from ..errors import Refused
 from ..errors import Unauthorized
 from ..errors import Unreachable
+from ..errors import Unsupported
 from ..nodefacts import utc
 from ..resources import Accelerator
 from ..resources import Job
@@ -67,7 +65,7 @@ FIELDS = {
         pool: partition, label: comment.job, submitted: time.submission, started: time.start,
         ended: time.end, nodes: nodes}""",
     "reservation": """reservations[].{name: name, nodes: node_list, start: start_time,
-        end: end_time}""",
+        end: end_time, pool: partition, count: node_count, cores: core_count, users: users}""",
     "limit": """associations[].{account: account, user: user, total: max.tres.total,
         jobs: max.jobs.per.submitted}""",
 }
@@ -123,7 +121,9 @@ NOTES = {
     2068: "ReqNodeNotAvail",
 }
 
-_RESERVE = "reservations need scontrol on the login node, which this version does not call."
+_SCONTROL = "SSH scontrol"
+
+_NO_SHELL = "reservations are made by scontrol, and the site file names no login node for it (`shell: <endpoint>`)."
 _SERVE = "it runs jobs that end, and keeps no service that answers."
 _INSTANCE = "it gives nodes to jobs, and makes no machines."
 
@@ -137,7 +137,6 @@ class Slurm(Platform):
     KEEPS_LABEL = False
     CAPABILITIES = {
         "set_quota": "only an accounting Administrator sets limits, which no tenant's account is.",
-        **dict.fromkeys(("reserve", "reservation", "release"), _RESERVE),
         **dict.fromkeys(("serve", "inference_service", "unserve"), _SERVE),
         **dict.fromkeys(("create_instance", "instance", "delete_instance"), _INSTANCE),
     }
@@ -173,7 +172,7 @@ class Slurm(Platform):
             mine = [nodes[host] for host in members if host in nodes]
             native = nodefacts.accelerator(mine)
             facts = nodefacts.capacity_facts(mine, native, reserved)
-            loads = [self._load(j, native) for j in jobs if name in (j["pool"] or "").split(",")]
+            loads = [text.load(j, native, self._job(j)) for j in jobs if name in (j["pool"] or "").split(",")]
             found.append(
                 Pool(
                     id=self._pool_id(name),
@@ -218,7 +217,7 @@ class Slurm(Platform):
         if live:
             self._ids[name] = live["id"]
             return self._job(live)
-        params = {"job_name": name, "start_time": _since(name)}
+        params = {"job_name": name, "start_time": text.since(name)}
         past = text.newest(self._rows("past", JOBS, "slurmdb", params), name)
         return self._job(past, past=True) if past else None
 
@@ -278,6 +277,39 @@ class Slurm(Platform):
         except NotFound:
             return
 
+    # -- holding: whole nodes, since a GRES cannot be reserved -------------------------------------
+    def reserve(self, spec):
+        """Reserve nodes for our user. The partition's nodes are taken for equal."""
+        self.NAME_RULE.check(spec.name)
+        self._scontrol("reserve", text.reservation_words(spec, self.account.user))
+        made = self.reservation(spec.name)
+        if made is None:
+            why = f"the reservation {spec.name} was made, and is not shown."
+            raise Unreachable(why, site=self.site.id, request=_SCONTROL)
+        if made.nodes < spec.nodes:
+            # More than are free then is no error there, if only one is: it gives what it has (seen).
+            self.release(spec.name)
+            why = f"{spec.nodes} nodes are asked for, and it can hold {made.nodes} then."
+            raise Refused(why, site=self.site.id, request=_SCONTROL, way_out="Take another time, or fewer nodes.")
+        return made
+
+    def reservation(self, name):
+        rows = [row for row in self._rows("reservation", RESERVATIONS) if row["name"] == name]
+        return text.reservation(rows[0], self._place, time.time()) if rows else None
+
+    def release(self, name):
+        with contextlib.suppress(NotFound):
+            self._scontrol("release", ["delete", f"ReservationName={name}"])
+
+    def _scontrol(self, verb, words):
+        """Run scontrol, in UTC whatever the zone there; raise what it says where it did not do it."""
+        shell = self.connection.shell()
+        if shell is None:
+            raise Unsupported(f"slurm cannot {verb} here: {_NO_SHELL}", site=self.site.id, request=verb)
+        done = shell.run(["scontrol", *words], timeout_s=SUBMIT_S, environment={"TZ": "UTC0"})
+        if done.code:
+            raise text.refusal(done).at(self.site.id, _SCONTROL)
+
     # -- asking ------------------------------------------------------------------------------------
     def _headers(self):
         token = self.connection.secret().removeprefix("SLURM_JWT=")
@@ -290,7 +322,7 @@ class Slurm(Platform):
             raise Unauthorized(
                 f"the token of {self.account.user} expired at {utc(expires)}.",
                 site=self.site.id,
-                way_out=_TOKEN.replace("file", f"file {self.account.credential}"),
+                way_out=self._way_out(_TOKEN),
             )
         return {USER_HEADER: self.account.user, TOKEN_HEADER: token}
 
@@ -313,11 +345,9 @@ class Slurm(Platform):
             if answer.status != 404:
                 return replace(answer, body=None)
         served = self.connection.http.request("GET", "/openapi/v3", headers=self._headers()).body
-        paths = served.get("paths", ()) if isinstance(served, dict) else ()
-        there = sorted({p.split("/")[2] for p in paths if p.startswith(f"/{plugin}/v")})
+        there = text.versions(served, plugin) or "none"
         raise Refused(
-            f"slurmrestd serves no {plugin} API that we know ({', '.join(VERSIONS)}), but"
-            f" {', '.join(there) or 'none'}.",
+            f"slurmrestd serves no {plugin} API that we know ({', '.join(VERSIONS)}), but {there}.",
             site=self.site.id,
             request=f"{method} {path}",
             way_out="Have it load one of those.",
@@ -368,9 +398,13 @@ class Slurm(Platform):
             f"Slurm says {number}, {words}.",
             site=self.site.id,
             request=request,
-            way_out=way_out,
+            way_out=self._way_out(way_out),
             details={"number": number},
         )
+
+    def _way_out(self, told):
+        """Return a way out with the name of the credential file in it."""
+        return told.replace("credential file", f"credential file {self.account.credential}") if told else None
 
     def _unspecified(self, request):
         # -1 is a bad token and a dead controller alike; slurmdbd tells them apart.
@@ -394,36 +428,7 @@ class Slurm(Platform):
         return f"{self._place}/{partition}"
 
     def _job(self, row, past=False):
-        words = text.words(row["state"])
-        native = next((w for w in ("COMPLETING", *STATES) if w in words), min(words, default=None))
-        state, reason = STATES.get(native, "unknown"), text.reason(row["reason"])
-        if past and state not in (*JOB_ENDED, "unknown"):
-            # The controller has just said that it knows no such job: nobody will ever end it.
-            state, reason = "failed", "lost: the controller no longer knows it"
-        return Job(
-            id=str(row["id"]),
-            name=row["name"],
-            state=state,
-            native_state=native,
-            reason=reason,
-            # slurmdbd says 0 for `exit 3` (seen), so a past row has no such field.
-            exit_code=text.exit_code(native, text.num(row.get("exit"))),
-            pool=self._pool_id(row["pool"]) if row["pool"] else None,
-            label=row["label"] or None,
-            submitted=utc(text.num(row["submitted"])),
-            started=None if state == "queued" else utc(text.num(row["started"])),
-            ended=utc(text.num(row["ended"])) if state in JOB_ENDED else None,
-            nodes=None if row["nodes"] in ("", "None assigned") else row["nodes"],
-        )
-
-    def _load(self, row, native):
-        tres = text.tres(row["tres"] or row["wanted"])
-        cards = tres.get(f"gres/{native}") or tres.get(f"gres/{text.kind(native)}")
-        # A gres that AccountingStorageTRES does not list is in no tres text.
-        cards = cards or sum(text.gres(",".join(row["gres"] or ())).values())
-        end = text.num(row["ended"])
-        size = int(cards), text.num(row["cpus"], 0), text.num(row["count"], 0)
-        return nodefacts.Load(self._job(row), *size, end=end)
+        return text.job(row, STATES, self._place, past)
 
     def _nodes(self):
         return {node.name: node for node in map(text.node, self._rows("node", NODES))}
@@ -435,19 +440,16 @@ class Slurm(Platform):
         return nodefacts.domains(members, self._place)
 
     def _reservations(self):
-        return [
-            (r["name"], text.num(r["start"], 0), text.num(r["end"], 0), text.hosts(r["nodes"]))
-            for r in self._rows("reservation", RESERVATIONS)
-        ]
+        rows = self._rows("reservation", RESERVATIONS)
+        return [(r["name"], text.num(r["start"], 0), text.num(r["end"], 0), text.hosts(r["nodes"])) for r in rows]
 
     def _limits(self, jobs):
         """Return (accelerator kind or None, Quota) pairs of our account, and of our user in it."""
-        user, accounts = self.account.user, [self.account.account]
-        if not accounts[0]:
-            rows = self._rows("limit", ASSOCIATIONS, "slurmdb", {"user": user})
-            accounts = sorted({row["account"] for row in rows})
+        user, accounts = self.account.user, {self.account.account}
+        if not self.account.account:
+            accounts = {row["account"] for row in self._rows("limit", ASSOCIATIONS, "slurmdb", {"user": user})}
         found = []
-        for account in accounts:
+        for account in sorted(accounts):
             for row in self._rows("limit", ASSOCIATIONS, "slurmdb", {"account": account}):
                 if row["account"] != account or row["user"] not in (None, "", user):
                     continue
@@ -475,26 +477,13 @@ class Slurm(Platform):
 
     def _gres(self, spec, partition):
         """Return what each node must give. A type that no node has would wait for ever."""
-        counts = Counter()
-        for node in self._nodes().values():
-            if partition in node.partitions:
-                counts.update(node.cards)
-        for native, _count in counts.most_common():
+        there = text.cards(self._nodes().values(), partition)
+        for native in there:
             if spec.accelerator in (None, self._model(native)):
                 return f"{native}:{math.ceil(spec.accelerators / spec.nodes)}"
-        has = ", ".join(map(self._model, counts)) or "none"
+        has = ", ".join(map(self._model, there)) or "none"
         raise Refused(
             f"partition {partition} has no accelerator {spec.accelerator} (it has: {has}).",
             site=self.site.id,
             way_out="Take another pool.",
         )
-
-
-def _since(name):
-    """Return where to begin in the history: when the run in the name was minted, less a day.
-
-    Without a start slurmdbd looks at today only. It takes the time as its own local one: the day.
-    """
-    mark = names.parse(name)
-    at = names.minted(mark.run) if mark else datetime.now(UTC) - timedelta(days=30)
-    return (at - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S")

@@ -16,10 +16,23 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
+from datetime import timedelta
+from datetime import UTC
 
+from .. import names
+from ..errors import Conflict
+from ..errors import NotFound
+from ..errors import Refused
+from ..errors import Unauthorized
+from ..errors import Unreachable
+from ..nodefacts import Load
 from ..nodefacts import Node
 from ..nodefacts import utc
 from ..resources import Alarm
+from ..resources import Job
+from ..resources import JOB_ENDED
+from ..resources import Reservation
 from ..resources import Seen
 
 ACCELERATORS = ("npu", "gpu", "dcu", "mlu")
@@ -27,10 +40,25 @@ ACCELERATORS = ("npu", "gpu", "dcu", "mlu")
 NO_VAL = {number for bits in (16, 32, 64) for number in (2**bits - 2, 2**bits - 1)}
 NODE_WORKS = {"IDLE", "MIXED", "ALLOCATED"}
 NODE_BARRED = {"DRAIN", "DOWN", "NOT_RESPONDING", "FAIL", "MAINT", "RESERVED", "UNKNOWN"}
-NEVER_STARTS = re.compile(r"Per(Job|User|Node)|^(PartitionTimeLimit|PartitionConfig|DependencyNeverSatisfied)$")
+NEVER_STARTS = re.compile(r"Per(Job|User|Node)|^(Partition(Config|NodeLimit|TimeLimit)|DependencyNeverSatisfied)$")
 #: A job that could not be launched shows this number instead of a wait status.
 LAUNCH_FAILED = 4021
 NOT_ENDED = {"PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING"}
+#: What scontrol writes, for it has no numbers → our class and the way out.
+SAID = {
+    "Duplicate reservation name": (Conflict, "Look at it; it is not touched."),
+    "Requested nodes are busy": (Refused, "Take another time, or fewer nodes."),
+    "overlaps with another reservation": (Refused, "Take another time, or fewer nodes."),
+    "reservation is in use": (Refused, "End its jobs first."),
+    "reservation is invalid": (NotFound, None),
+    "Invalid time specified": (Refused, "That time is over by the clock there: propose again."),
+    "Invalid partition name": (NotFound, "Take a partition that pool_info shows."),
+    "Invalid user id": (Unauthorized, "Reservations take the level Operator there: have the site give it."),
+    "denied": (Unauthorized, "Reservations take the level Operator there: have the site give it."),
+    "authentication": (Unauthorized, "Have munge looked at on the login node."),
+    "Unexpected message received": (Unreachable, "The controller does not answer; ask the site."),
+    "Unable to contact": (Unreachable, "The controller does not answer; ask the site."),
+}
 _GRES = re.compile(r"([a-z]\w*)(?::([A-Za-z][\w.-]*))?(?::(\d+))?(?:\([^)]*\))?(?:,|$)")
 _HOSTS = re.compile(r"(?:[^,\[]|\[[^\]]*\])+")
 
@@ -228,6 +256,102 @@ def newest(rows, name):
 
     found = [row for row in rows if row["name"] == name and not never_was(row)]
     return max(found, key=lambda row: (num(row["submitted"], 0), row["id"]), default=None)
+
+
+def since(name):
+    """Return where to begin in the history: when the run in the name was minted, less a day.
+
+    Without a start slurmdbd looks at today only. It takes the time as its own local one: the day.
+    """
+    mark = names.parse(name)
+    at = names.minted(mark.run) if mark else datetime.now(UTC) - timedelta(days=30)
+    return (at - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def job(row, states, place, past):
+    """Return the Job of a row. states: their word → ours; past: the row is of the history."""
+    found = words(row["state"])
+    native = next((w for w in ("COMPLETING", *states) if w in found), min(found, default=None))
+    state, why = states.get(native, "unknown"), reason(row["reason"])
+    if past and state not in (*JOB_ENDED, "unknown"):
+        # The controller has just said that it knows no such job: nobody will ever end it.
+        state, why = "failed", "lost: the controller no longer knows it"
+    return Job(
+        id=str(row["id"]),
+        name=row["name"],
+        state=state,
+        native_state=native,
+        reason=why,
+        # slurmdbd says 0 for `exit 3` (seen), so a past row has no such field.
+        exit_code=exit_code(native, num(row.get("exit"))),
+        pool=f"{place}/{row['pool']}" if row["pool"] else None,
+        label=row["label"] or None,
+        submitted=utc(num(row["submitted"])),
+        started=None if state == "queued" else utc(num(row["started"])),
+        ended=utc(num(row["ended"])) if state in JOB_ENDED else None,
+        nodes=None if row["nodes"] in ("", "None assigned") else row["nodes"],
+    )
+
+
+def load(row, native, job):
+    """Return the Load of a row and its Job on a pool with that accelerator."""
+    listed = tres(row["tres"] or row["wanted"])
+    cards = listed.get(f"gres/{native}") or listed.get(f"gres/{kind(native)}")
+    # A gres that AccountingStorageTRES does not list is in no tres text.
+    cards = cards or sum(gres(",".join(row["gres"] or ())).values())
+    return Load(job, int(cards), num(row["cpus"], 0), num(row["count"], 0), end=num(row["ended"]))
+
+
+def cards(nodes, partition):
+    """Return the accelerators of a partition's SlurmNodes, the most frequent first."""
+    counts = Counter()
+    for one in nodes:
+        if partition in one.partitions:
+            counts.update(one.cards)
+    return [native for native, _count in counts.most_common()]
+
+
+def versions(served, plugin):
+    """Return which API versions of a plugin an OpenAPI description names, as text."""
+    paths = served.get("paths", ()) if isinstance(served, dict) else ()
+    return ", ".join(sorted({p.split("/")[2] for p in paths if p.startswith(f"/{plugin}/v")}))
+
+
+def reservation(row, place, now):
+    """Return the Reservation of a row. now: epoch seconds; the row itself does not say whether it has begun."""
+    start, end = num(row["start"]), num(row["end"])
+    return Reservation(
+        name=row["name"],
+        pool=f"{place}/{row['pool']}" if row["pool"] else None,
+        state="pending" if now < start else "active" if now < end else "ended",
+        nodes=num(row["count"]),
+        cpu=num(row["cores"]),
+        hosts=row["nodes"] or None,
+        start=utc(start),
+        end=utc(end),
+        users=tuple((row["users"] or "").split(",")),
+    )
+
+
+def refusal(done):
+    """Return the error that a command stands for which did not do what it was told."""
+    said = done.err.strip() or done.out.strip() or f"exit status {done.code}"
+    kind, way_out = next((SAID[words] for words in SAID if words in said), (Refused, None))
+    return kind(f"Slurm says: {said}.", way_out=way_out, details={"in_use": "reservation is in use" in said})
+
+
+def reservation_words(spec, user):
+    """Return what scontrol is told to make a ReservationSpec for a user, where the time zone is UTC."""
+    return [
+        "create",
+        "reservation",
+        f"ReservationName={spec.name}",
+        f"StartTime={spec.start.removesuffix('Z') if spec.start else 'now'}",
+        f"Duration={math.ceil(spec.duration_s / 60)}",
+        f"Users={user}",
+        f"PartitionName={spec.pool.rpartition('/')[2]}",
+        f"NodeCnt={spec.nodes}",
+    ]
 
 
 def seen(source, now, missed, got, stated):

@@ -9,16 +9,24 @@ from .alarm import ALARM_INFO
 from .artifact import ARTIFACT
 from .dataset import DATASET
 from .dataset import DATASET_INFO
+from .instance import INSTANCE
+from .instance import INSTANCE_INFO
 from .job import JOB
 from .job import JOB_INFO
 from .pools import POOL_INFO
+from .reservation import RESERVATION
+from .reservation import RESERVATION_INFO
 
 VERBS = {
     "alarm_info": ALARM_INFO,
     "artifact": ARTIFACT,
     "dataset": DATASET,
     "dataset_info": DATASET_INFO,
+    "instance": INSTANCE,
+    "instance_info": INSTANCE_INFO,
     "job": JOB,
     "job_info": JOB_INFO,
     "pool_info": POOL_INFO,
+    "reservation": RESERVATION,
+    "reservation_info": RESERVATION_INFO,
 }

@@ -96,9 +96,8 @@ def _remove_empty_parents(platform, path):
     root = platform.files.root()
     parts = path.split("/")[:-1]
     while parts:
-        status, _out, _err = platform.files.run(["rmdir", "/".join([root, *parts])])
-        if status:  # not empty: something else of the run is still there
-            return
+        if not platform.files.remove_if_empty("/".join([root, *parts])):
+            return  # something else of the run is still there
         parts.pop()
 
 

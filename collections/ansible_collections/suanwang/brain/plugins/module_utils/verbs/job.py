@@ -85,6 +85,8 @@ _OPTIONS = {
     "cpu": {"type": "int", "default": 1},
     "memory_mib": {"type": "int"},
     "wall_s": {"type": "int", "default": 3600},
+    "image": {"type": "str"},
+    "reservation": {"type": "str"},
     "wait": {"type": "bool", "default": True},
     "poll_s": {"type": "float", "default": 2.0},
     "start": {"type": "bool", "default": True},
@@ -94,7 +96,8 @@ _OPTIONS = {
 
 
 def _present(platform, params, check, report):
-    platform.NAME_RULE.check(name_of(params["run"], params["component"], params["attempts"]))
+    dot = platform.NAME_RULE.dot
+    platform.NAME_RULE.check(name_of(params["run"], params["component"], params["attempts"], dot))
     seen = patiently(lambda: look_at_all(platform, params), report, patience_s=of_a_run(params, check))
     if seen.there and not seen.credible and not check:
         seen = _look_again(platform, params, seen.attempt, report)
@@ -157,6 +160,8 @@ def _described(platform, params, attempt):
     what = f"{params['nodes']} node(s), {params['cpu']} core(s) each"
     if params["accelerators"]:
         what += f", {params['accelerators']} {params['accelerator']}"
+    if params["reservation"]:
+        what += f", in reservation {params['reservation']}"
     code = params["code"] or {}
     return [
         f"job {name}",
@@ -206,7 +211,9 @@ def _submit(platform, params, attempt, report):
         cpu=params["cpu"],
         memory_gib=params["memory_mib"] / 1024 if params["memory_mib"] else None,
         wall_s=params["wall_s"],
+        image=params["image"],
         account=platform.account.account,
+        reservation=params["reservation"],
     )
     job = _submit_once(
         platform, spec, report, lambda: report("intent", message=f"submit {name} to {spec.pool}", attempt=attempt)

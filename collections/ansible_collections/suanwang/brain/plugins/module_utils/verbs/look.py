@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import Unreachable
 from ..jobfile import Layout
 from ..jobfile import read_result
 from ..names import name as name_of
@@ -50,22 +51,42 @@ def layout_of(platform, params, attempt):
 
 
 def look(platform, params, attempt):
-    """Return the Look at one attempt. Raises where the platform cannot say: that is not "absent"."""
+    """Return the Look at one attempt. Raises where the platform cannot say: that is not "absent".
+
+    A result file speaks where a platform's lists do not answer: the job wrote it last.
+    """
     name = name_of(params["run"], params["component"], attempt, platform.NAME_RULE.dot)
-    job = platform.job(name)
+    try:
+        job, silence = platform.job(name), None
+    except Unreachable as error:
+        job, silence = None, error
     result = None
     if job is None or job.state in JOB_ENDED:
-        text = platform.files.read_text(layout_of(platform, params, attempt).result)
-        result = read_result(text, params["run"], params["component"]) if text else None
+        result = _result(platform, params, attempt, silence)
+    if silence and result is None:
+        raise silence
     return Look(attempt, job, result)
 
 
+def _result(platform, params, attempt, silence):
+    try:
+        text = platform.files.read_text(layout_of(platform, params, attempt).result)
+    except Unreachable as error:
+        raise silence or error from error
+    return read_result(text, params["run"], params["component"]) if text else None
+
+
 def look_at_all(platform, params):
-    """Return the Look at the newest attempt that is there, or the first where none is."""
+    """Return the Look at the newest attempt that is there, or the first where none is.
+
+    After one that has not failed there is none, so that a live job, or one that ended well, needs no history.
+    """
     found = Look(1, None, None)
     for attempt in range(1, params["attempts"] + 1):
         seen = look(platform, params, attempt)
         if not seen.there:
             break
         found = seen
+        if not seen.ended or seen.state == "succeeded":
+            break
     return found

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .problem import Commitment
+from .capacity import Commitment
 from .timeline import epoch
 from .timeline import stamp
 
@@ -16,9 +16,11 @@ def commitments(plan, estimate, ended=(), since=None):
     since: RFC 3339, when the run started, or now for a run that has not started, so that an approved plan
     keeps its hold while it waits; None: when the estimate was made.
     """
+    if not estimate:
+        return ()  # nobody reckoned what it takes
     base = epoch(since or estimate["made_at"])
     found = []
-    for entry in estimate["components"]:
+    for entry in estimate.get("components", ()):
         if entry["id"] in ended or entry["end_s"] <= entry["start_s"]:
             continue
         found.append(
@@ -31,6 +33,8 @@ def commitments(plan, estimate, ended=(), since=None):
                 accelerators=entry.get("accelerators", 0),
                 cpu=entry.get("cpu", 0),
                 memory_mib=entry.get("memory_mib", 0),
+                nodes=entry.get("nodes", 1),
+                tenant=plan["tenant"],
                 hops=tuple(tuple(hop) for hop in entry.get("hops", ())),
             )
         )

@@ -379,10 +379,15 @@ def _balance(problem, choice, times, profiles):
     for name in problem.order:
         option = choice[name]
         dimension = 0 if option.cards else 1
-        profile = profiles[("pool", option.pool)]
-        whole = profile.capacity[dimension]
-        if not whole:
-            return None
-        start, end = times[name]
-        worst = max(worst, -(-profile.peak(start, end, dimension) * 1000 // whole))
+        for key in machines(problem, option):
+            whole = profiles[key].capacity[dimension]
+            if not whole:
+                return None
+            start, end = times[name]
+            worst = max(worst, -(-profiles[key].peak(start, end, dimension) * 1000 // whole))
     return worst
+
+
+def machines(problem, option):
+    """Return the keys of the machines an option runs on: its pool's, and those that pools share."""
+    return [key for key in problem.keys[option.pool] if key[0] != "quota"]

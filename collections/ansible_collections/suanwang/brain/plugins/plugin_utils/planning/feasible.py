@@ -132,12 +132,15 @@ def _maintenance(pool, policy, now):
 def _tenant(task, pool, tenants):
     known = tenants.get(task.tenant)
     if known is None:
-        yield No("tenant", f"tenant {task.tenant} is not known", "tenant", "Name a known tenant")
+        sentence = f"{pool.id} is not for tenant {task.tenant}, which is not known"
+        yield No("tenant", sentence, "tenant", "Name a known tenant")
     elif pool.site not in known.get("sites", {}):
-        sentence = f"tenant {task.tenant} has no account at {pool.site}"
+        sentence = f"{pool.id} is not for tenant {task.tenant}, which has no account at {pool.site}"
         yield No("tenant", sentence, "tenant", f"Add {pool.site} to the tenant's sites")
     elif pool.endpoint not in known["sites"][pool.site]:
-        sentence = f"tenant {task.tenant} has no account at {pool.site}'s endpoint {pool.endpoint}"
+        sentence = (
+            f"{pool.id} is not for tenant {task.tenant}, which has no account at {pool.site}'s endpoint {pool.endpoint}"
+        )
         yield No("tenant", sentence, "tenant", f"Add {pool.endpoint} to the tenant's {pool.site}")
 
 
@@ -160,7 +163,7 @@ def _places(ask, pool):
     component, limits = ask.node.component, ask.task.constraints
     for field, allowed in (("sites", component.sites), ("constraints.sites", limits.sites)):
         if allowed is not None and pool.site not in allowed:
-            sentence = f"{pool.site} is not among the sites allowed: {', '.join(sorted(allowed))}"
+            sentence = f"{pool.id} is at {pool.site}, and the sites allowed are: {', '.join(sorted(allowed))}"
             yield No("site", sentence, field, f"Add {pool.site} to {field}")
     residency = limits.data_residency
     here = {pool.site, f"{pool.site}/{pool.zone}", pool.zone}
@@ -276,6 +279,7 @@ def _size(ask, pool):
     if pool.node.cpu is not None and asked.cpu > pool.node.cpu:
         sentence = f"a node of {pool.id} has {pool.node.cpu} cores, {asked.cpu} were asked for"
         yield No("cpu", sentence, "resources.cpu", f"Ask for at most {pool.node.cpu} cores")
+    yield from _total(asked, pool, nodes)
     memory = asked.memory_gib
     if memory and pool.node.memory_gib is not None and memory > pool.node.memory_gib:
         has = f"{pool.node.memory_gib:g} GiB"
@@ -283,15 +287,34 @@ def _size(ask, pool):
         yield No("memory", sentence, "resources.memory_gib", f"Ask for at most {has}")
 
 
+def _total(asked, pool, nodes):
+    """More than the whole pool has, where a node's share alone would not tell."""
+    cores, memory = score.cores_of(pool), score.memory_mib_of(pool)
+    if cores is not None and asked.cpu * nodes > cores and asked.cpu <= (pool.node.cpu or cores):
+        sentence = f"{pool.id} has {cores} cores, {asked.cpu * nodes} were asked for on {nodes} nodes"
+        yield No("cpu", sentence, "resources.cpu", f"Ask for at most {cores // nodes} cores")
+    need, each = (asked.memory_gib or 0) * 1024, pool.node.memory_gib
+    if memory is not None and need * nodes > memory and need <= (memory if each is None else each * 1024):
+        sentence = f"{pool.id} has {memory / 1024:g} GiB, {need * nodes / 1024:g} GiB were asked for on {nodes} nodes"
+        yield No("memory", sentence, "resources.memory_gib", f"Ask for at most {memory // nodes / 1024:g} GiB")
+
+
 def _quota(ask, pool):
     asked = ask.node.component.resources
     nodes = score.nodes_of(asked, pool)
-    wanted = {"accelerators": asked.accelerators, "cpu": asked.cpu * nodes, "nodes": nodes, "jobs": 1}
+    memory = (asked.memory_gib or 0) * nodes
+    wanted = {
+        "accelerators": asked.accelerators,
+        "cpu": asked.cpu * nodes,
+        "memory_gib": memory,
+        "nodes": nodes,
+        "jobs": 1,
+    }
     for quota in pool.quota:
         need = wanted.get(quota.resource)
         mine = quota.tenant in (None, ask.task.tenant)
         if mine and need and quota.limit is not None and need > quota.limit:
-            sentence = f"the quota at {pool.id} is {quota.limit:g} {quota.resource}, {need} are needed"
+            sentence = f"the quota at {pool.id} is {quota.limit:g} {quota.resource}, {need:g} are needed"
             yield No("quota", sentence, f"resources.{quota.resource}", "Ask the site for more quota")
 
 
@@ -318,5 +341,5 @@ def _links(ask, pool):
         (ask.home_out, pool.site, CONTROLLER),
     ):
         if wanted and ask.network.route(source, target) is None:
-            sentence = f"there is no link from {source} to {target}"
+            sentence = f"{pool.id} is out of reach: there is no link from {source} to {target}"
             yield No("link", sentence, None, "Add the link to links.yml")

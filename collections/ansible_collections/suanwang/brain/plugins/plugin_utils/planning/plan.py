@@ -27,6 +27,7 @@ PLANNER = "1"
 FORKS_LEAST, FORKS_MOST = 8, 60
 # RFC 8785 numbers are IEEE doubles: larger integers travel as text.
 EXACT_INTEGER = 2**53 - 1
+GANG_TOLERANCE_S = 60
 ORDER_BY = {
     "finish": lambda option: option.wait_s + option.run_s,
     "cost": lambda option: option.cost_fen,
@@ -71,6 +72,11 @@ def build(proposal, task, facts, *, run, requester, task_sha256, site_pins, poli
         "min_forks": max(FORKS_LEAST, min(FORKS_MOST, len(components))),
         "components": components,
     }
+    gangs = {entry["gang"] for entry in components if "gang" in entry}
+    if gangs:
+        tolerance_s = int(policy.get("gang_tolerance_s", GANG_TOLERANCE_S))
+        plan["gangs"] = {name: {"tolerance_s": tolerance_s} for name in sorted(gangs)}
+        _hold(proposal, pools, components)
     if task.deployment:
         plan["deployment"] = task.deployment
     return plan, _estimate(proposal, plan, task, now)
@@ -218,18 +224,7 @@ def _caps(proposal, pools, components):
     problem = proposal.problem
     by_id = {entry["id"]: entry for entry in components}
     limits = problem.limits
-    reach, wall = {}, 0
-    for node in problem.graph.nodes:
-        before = max((reach[need] for need in node.needs), default=0)
-        if node.component:
-            options = [problem.option(node.id, pool) for pool in pools[node.id]]
-            waits = max(option.wait_s for option in options)
-            attempts = 1 + node.component.retry
-            reach[node.id] = max(before, waits) + attempts * by_id[node.id]["wall_s"]
-        else:
-            route = route_of(problem, node, proposal.schedule.choice)
-            reach[node.id] = before + score.wall_s(transfer_s(node.datum.size, route))
-        wall = max(wall, reach[node.id])
+    wall = max(end for _start, end in _reach(proposal, pools, by_id).values())
     # What waits for room starts late by plan: its start counts like a wait.
     wall += max(0, proposal.objectives.finish_s - proposal.schedule.bound)
     cards, money = _card_s(by_id, problem), _money(proposal, pools, by_id)
@@ -237,6 +232,32 @@ def _caps(proposal, pools, components):
     if money is not None:
         caps["money_fen"] = _least(money, limits.budget_fen)
     return caps
+
+
+def _reach(proposal, pools, by_id):
+    """node id → (start, end), the latest that the margins allow, in s from the start of the run."""
+    problem, reach = proposal.problem, {}
+    for node in problem.graph.nodes:
+        before = max((reach[need][1] for need in node.needs), default=0)
+        if node.component:
+            options = [problem.option(node.id, pool) for pool in pools[node.id]]
+            start = max(before, max(option.wait_s for option in options))
+            end = start + (1 + node.component.retry) * by_id[node.id]["wall_s"]
+        else:
+            route = route_of(problem, node, proposal.schedule.choice)
+            start, end = before, before + score.wall_s(transfer_s(node.datum.size, route))
+        reach[node.id] = start, end
+    return reach
+
+
+def _hold(proposal, pools, components):
+    """Give members of gangs `hold_s`: until the last of the gang may have started, and then as long as it may run."""
+    by_id = {entry["id"]: entry for entry in components}
+    reach = _reach(proposal, pools, by_id)
+    for entry in components:
+        if "gang" in entry:
+            mates = [one["id"] for one in components if one.get("gang") == entry["gang"]]
+            entry["hold_s"] = max(reach[name][0] for name in mates) + entry["wall_s"]
 
 
 def _least(figure, limit):
@@ -317,6 +338,7 @@ def _estimated(problem, schedule, place, base):
             accelerators=option.cards,
             cpu=option.cores,
             memory_mib=option.memory_mib,
+            nodes=option.nodes,
             cost_fen=option.cost_fen,
             energy_wh=option.energy_wh,
         )

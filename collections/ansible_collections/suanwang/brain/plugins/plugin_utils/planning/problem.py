@@ -3,9 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is to be solved: options of each component, capacities over time, links, limits. All integers.
 
-Times are whole seconds from `now`. A pool's capacity has four dimensions: cards, cores, memory in MiB, and
-a gate that maintenance shuts. Pools that share machines count on their shared domains too: for every set
-of domains that a pool names, what runs on pools within that set must fit the largest of them.
+Times are whole seconds from `now`.
 """
 
 from __future__ import annotations
@@ -17,36 +15,19 @@ from dataclasses import field
 from typing import NamedTuple
 
 from . import score
+from .capacity import capacity
+from .capacity import held
+from .delays import Delay
+from .delays import delay_of
 from .feasible import deadline_s
 from .feasible import matrix
+from .feasible import No
 from .network import CONTROLLER
 from .network import Network
 from .network import transfer_fen
 from .refuse import refuse_nothing_fits
-from .timeline import epoch
+from .timeline import human
 from .timeline import Profile
-
-GATE = 1 << 30
-# How long foreign work whose end nobody knows is taken to run on, where the pool has no wall limit.
-UNKNOWN_END_S = 86400
-
-
-@dataclass(frozen=True)
-class Commitment:
-    """What an approved or running plan holds. start, end: RFC 3339.
-
-    Machines: pool, with accelerators, cpu and memory_mib in all. A copy: hops, the directed links it uses.
-    """
-
-    run: str
-    component: str
-    start: str
-    end: str
-    pool: str | None = None
-    accelerators: int = 0
-    cpu: int = 0
-    memory_mib: int = 0
-    hops: tuple[tuple[str, str], ...] = ()
 
 
 class Option(NamedTuple):
@@ -68,7 +49,7 @@ class Option(NamedTuple):
     @property
     def need(self):
         """What it takes of its pool, dimension by dimension."""
-        return (self.cards, self.cores, self.memory_mib, 1)
+        return (self.cards, self.cores, self.memory_mib, 1, self.nodes)
 
 
 @dataclass(frozen=True)
@@ -86,6 +67,7 @@ class Problem:
 
     options: id → options by pool id. needs: id → components that must have ended. moves, collects:
     id → nodes. capacity: key → Profile as taken by others. keys: pool id → its keys. held: link → Profile.
+    delays: component → pool → what keeps it from starting there at once.
     """
 
     graph: object
@@ -105,6 +87,7 @@ class Problem:
     seed: int
     now: str
     risks: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    delays: dict[str, dict[str, Delay]] = field(default_factory=dict)
 
     def option(self, component, pool):
         """Return the option of a component at a pool, or None."""
@@ -115,24 +98,29 @@ def prepare(graph, pools, links, commitments, policy, tenants, now):
     """Return the Problem. Raises Refused, with every sentence, where a component fits no pool."""
     places = {pool.id: pool for pool in sorted(pools, key=lambda one: one.id)}
     found = matrix(graph, places.values(), policy, now, tenants=tenants, links=links)
-    refuse_nothing_fits(graph, found)
     deadline = deadline_s(graph.task, now)
     risks = {name: score.risk_of(pool, now) for name, pool in places.items()}
-    options = {
-        node.id: tuple(
+    able = {
+        node.id: [
             option_of(node.component, places[name], risks[name][0], deadline)
             for name in sorted(places)
             if not found[node.id][name]
-        )
+        ]
         for node in graph.compute
     }
+    there = capacity(places, commitments, graph.task.tenant, now)
+    late = {name: _delays(options, places, there, now) for name, options in able.items()}
+    for name, options in able.items():
+        for option in options:
+            found[name][option.pool] = _too_late(name, option, late[name].get(option.pool), deadline)
+    refuse_nothing_fits(graph, found)
+    options = {name: tuple(o for o in options if not found[name][o.pool]) for name, options in able.items()}
     compute = set(options)
     moves, collects = {}, {}
     for node in graph.nodes:
         if node.of:
             group = moves if node.kind == "move_data" else collects
             group.setdefault(node.of, []).append(node)
-    keys = _keys(places)
     limits = graph.task.constraints
     return Problem(
         graph=graph,
@@ -143,16 +131,31 @@ def prepare(graph, pools, links, commitments, policy, tenants, now):
         needs={node.id: tuple(need for need in node.needs if need in compute) for node in graph.compute},
         moves={name: tuple(group) for name, group in moves.items()},
         collects={name: tuple(group) for name, group in collects.items()},
-        capacity=_capacity(places, keys, commitments, now),
-        keys=keys,
-        held=_held(commitments, now),
+        capacity=there.taken,
+        keys=there.keys,
+        held=held(commitments, now),
         network=Network(links),
         pools=places,
         limits=Limits(deadline, limits.budget_fen, limits.card_s),
         seed=seed_of(graph.task),
         now=now,
         risks=risks,
+        delays=late,
     )
+
+
+def _delays(options, places, there, now):
+    found = {option.pool: delay_of(option, places[option.pool], there, now) for option in options}
+    return {name: delay for name, delay in found.items() if delay}
+
+
+def _too_late(component, option, delay, deadline):
+    """Return the broken rule of an option that starts too late to end by the deadline, as a tuple."""
+    if delay is None or deadline is None or delay.start_s + option.run_s <= deadline:
+        return ()
+    ends = human(delay.start_s + option.run_s)
+    sentence = f"{delay.sentence}, so {component} would end in {ends} there, and the deadline is in {deadline} s"
+    return (No("deadline", sentence, "constraints", "Set a later deadline"),)
 
 
 def seed_of(task):
@@ -203,109 +206,6 @@ def _units(graph):
         placed.update(unit)
         waiting = [name for name in waiting if name not in placed]
     return tuple(found)
-
-
-def _keys(places):
-    """pool → its own key, and one for each set of shared domains that covers its own."""
-    sets = {}
-    for name, pool in places.items():
-        if pool.domains:
-            sets.setdefault(frozenset(pool.domains), []).append(name)
-    keys = {}
-    for name, pool in places.items():
-        mine = frozenset(pool.domains)
-        wider = sorted(tuple(sorted(one)) for one in sets if mine and mine <= one)
-        keys[name] = (("pool", name), *(("domains", one) for one in wider))
-    return keys
-
-
-def size_of(pool):
-    """Return the pool's capacity in the four dimensions; None: not known."""
-    return (score.cards_of(pool), score.cores_of(pool), score.memory_mib_of(pool), GATE)
-
-
-def _capacity(places, keys, commitments, now):
-    """Every key's Profile with what others take: running jobs, maintenance, commitments."""
-    base = epoch(now)
-    promised = {(one.run, one.component): one for one in commitments if epoch(one.end, up=True) > base}
-    profiles = {("pool", name): _taken(pool, places, promised, now) for name, pool in places.items()}
-    for name in sorted(places):
-        for key in keys[name]:
-            if key[0] == "domains" and tuple(sorted(places[name].domains)) == key[1]:
-                profiles[key] = _wider(profiles.get(key), profiles[("pool", name)])
-    for one in sorted(commitments, key=lambda item: (item.run, item.component, item.start)):
-        need = (one.accelerators, one.cpu, one.memory_mib, 1)
-        start, end = epoch(one.start) - base, epoch(one.end, up=True) - base
-        for key in keys.get(one.pool, ()):
-            profiles[key].add(start, end, need)
-    return profiles
-
-
-def _wider(old, new):
-    """Return a copy of the profile with the greater capacity; equal ones report the same machines."""
-
-    def size(profile):
-        return tuple(-1 if value is None else value for value in profile.capacity)
-
-    return new.copy() if old is None or size(new) > size(old) else old
-
-
-def _taken(pool, places, promised, now):
-    size = size_of(pool)
-    profile = Profile(size)
-    base = epoch(now)
-    total = (size[0], size[1], size[2])
-    free = (pool.free.accelerators, pool.free.cpu, _mib(pool.free.memory_gib))
-    ours = _ours(pool, places, promised)
-    left = [
-        0 if whole is None or unused is None else max(0, min(whole, whole - unused) - mine)
-        for whole, unused, mine in zip(total, free, (*ours, 0), strict=True)
-    ]
-    # Ends are kept from the latest down: where running jobs sum to more than is taken (our own are
-    # among them, or the facts are stale), what is dropped is what would come free first.
-    for busy in sorted(pool.running_until, key=lambda one: one.until, reverse=True):
-        cards, cores = min(left[0], busy.accelerators), min(left[1], busy.cpu)
-        if cards or cores:
-            profile.add(0, epoch(busy.until, up=True) - base, (cards, cores, 0, 0))
-            left[0] -= cards
-            left[1] -= cores
-    if any(left):
-        end = pool.queue.wait_s or pool.max_wall_s or UNKNOWN_END_S
-        profile.add(0, int(end), (*left, 0))
-    for window in pool.windows:
-        start, end = epoch(window.start) - base, epoch(window.end, up=True) - base
-        if window.nodes is None or window.nodes >= (pool.capacity.nodes or 0):
-            profile.add(start, end, (0, 0, 0, GATE))
-        else:
-            each = (pool.node.accelerators, pool.node.cpu, _mib(pool.node.memory_gib))
-            profile.add(start, end, (*((one or 0) * window.nodes for one in each), 0))
-    return profile
-
-
-def _ours(pool, places, promised):
-    """Return (cards, cores) of our promised work that the pool's machines show: it is counted as promised."""
-    shown = {}
-    mine = frozenset(pool.domains)
-    for other in places.values():
-        if other.id == pool.id or (mine and frozenset(other.domains) == mine):
-            for one in other.ours:
-                if (one.run, one.component) in promised and one.state in ("running", "starting"):
-                    shown[(one.run, one.component)] = one
-    return sum(o.accelerators for o in shown.values()), sum(o.cpu for o in shown.values())
-
-
-def _mib(gib):
-    return None if gib is None else int(gib * 1024)
-
-
-def _held(commitments, now):
-    """link → Profile of one copy at a time, with the promised copies in it."""
-    base, found = epoch(now), {}
-    for one in sorted(commitments, key=lambda item: (item.run, item.component, item.start)):
-        for hop in one.hops:
-            profile = found.setdefault(tuple(hop), Profile((1,)))
-            profile.add(epoch(one.start) - base, epoch(one.end, up=True) - base, (1,))
-    return found
 
 
 def route_of(problem, move, choice):

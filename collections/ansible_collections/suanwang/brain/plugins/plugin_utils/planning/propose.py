@@ -17,6 +17,7 @@ from .network import transfer_s
 from .problem import prepare
 from .problem import route_of
 from .refuse import refuse_limits
+from .refuse import refuse_together
 from .refuse import rejected
 from .score import Objectives
 from .score import run_time
@@ -100,10 +101,14 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Proposals:
-    """rejected: {component: {pool: (No, ...)}}, with () where all is well. sentences: as rows."""
+    """rejected: {component: {pool: (No, ...)}}, with () where all is well. sentences, waits: as rows.
+
+    delays: {component: {pool: Delay}} of the pools that fit, but not at once.
+    """
 
     proposals: tuple[Proposal, ...]
     rejected: dict
+    delays: dict
     notes: tuple[str, ...]
     context: Context
 
@@ -111,6 +116,16 @@ class Proposals:
     def sentences(self):
         """Every "no" as a row {component, pool, rule, sentence}."""
         return rejected(self.rejected)
+
+    @property
+    def waits(self):
+        """Every delay as a row {component, pool, rule, sentence}."""
+        return [
+            {"component": name, "pool": pool, "rule": one.rule, "sentence": one.sentence}
+            for name in sorted(self.delays)
+            for pool, one in sorted(self.delays[name].items())
+            if not self.rejected[name][pool]
+        ]
 
 
 def propose(task, facts, pools, links, commitments, policy, tenants, now):
@@ -132,7 +147,7 @@ def propose(task, facts, pools, links, commitments, policy, tenants, now):
     made = [(labels, schedule) for labels, schedule in made if labels]
     made = sorted(made, key=lambda one: _order(task, made, one))
     proposals = tuple(_proposal(problem, labels, schedule, made) for labels, schedule in made)
-    return Proposals(proposals, problem.matrix, notes, context)
+    return Proposals(proposals, problem.matrix, problem.delays, notes, context)
 
 
 def pick(proposals, label):
@@ -184,12 +199,13 @@ def _within(problem, finish_s):
 
 def _refuse(problem, best):
     if not best:
-        refuse_limits(problem.graph.task, None)
+        refuse_together(problem)
     figures = {name: one.objectives for name, one in best.items() if one}
     spare = solve.solve(problem, "card_s", _some(best))
     figures.setdefault("cost", figures["finish"])
     figures["card_s"] = spare.objectives if spare else figures["finish"]
-    refuse_limits(problem.graph.task, figures)
+    told = [one.sentence for name in sorted(problem.delays) for _pool, one in sorted(problem.delays[name].items())]
+    refuse_limits(problem.graph.task, figures, told)
 
 
 def near(one, other, name):
@@ -342,10 +358,25 @@ def _reasons(problem, labels, schedule, others):
         option = schedule.choice[name]
         cards = problem.pools[option.pool].accelerator
         what = f" on {option.cards} {cards.model}" if option.cards and cards else ""
-        rest = sum(1 for nos in problem.matrix[name].values() if not nos) - 1
-        also = f"{rest} other pool{'s' * (rest != 1)} could" if rest else "no other pool can"
-        found.append(f"{name} runs{what} at {option.pool} for {human(option.run_s)}; {also}")
+        found.append(f"{name} runs{what} at {option.pool} for {human(option.run_s)}; {_others(problem, name, option)}")
+        delay = problem.delays[name].get(option.pool)
+        if delay:
+            found.append(f"{name} waits: {delay.sentence}")
     return tuple(found)
+
+
+def _others(problem, name, option):
+    """Return what the pools that were not taken could do, and what keeps the soonest of the late ones."""
+    rest = [pool for pool, nos in problem.matrix[name].items() if not nos and pool != option.pool]
+    late = {pool: problem.delays[name][pool] for pool in rest if pool in problem.delays[name]}
+    at_once = len(rest) - len(late)
+    if not rest:
+        return "no other pool can"
+    said = [f"{at_once} other pool{'s' * (at_once != 1)} could"] if at_once else []
+    if late:
+        first = min(late.values(), key=lambda one: (one.start_s, one.sentence))
+        said.append(f"{len(late)} other{'s' * (len(late) != 1)} only later: {first.sentence}")
+    return ", ".join(said)
 
 
 def _loses(schedule, others):

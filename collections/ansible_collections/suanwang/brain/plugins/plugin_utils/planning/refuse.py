@@ -77,20 +77,65 @@ def _path(component, field):
     return field if whole else f"{component.field}.{field}"
 
 
-def refuse_limits(task, best):
-    """Raise Refused: every placement breaks a limit, or none was found (best None).
+def refuse_together(problem):
+    """Raise Refused: each component fits a pool, and no choice for all of them can be carried out."""
+    said = [*_gangs(problem), *_routes(problem)]
+    why = "; ".join(said) if said else "no way was found to start what belongs together and to move what it reads"
+    raise Refused(
+        f"no placement was found: the components fit singly, but not together: {why}.",
+        way_out="Loosen a gang, ask for fewer cards, or add the missing links.",
+    )
 
-    best: objective → the best Objectives found.
+
+def _gangs(problem):
+    """Say which gangs want more cards at once than all the pools that fit them have."""
+    for unit in problem.units:
+        if len(unit) == 1:
+            continue
+        pools = sorted({option.pool for name in unit for option in problem.options[name]})
+        sizes = [problem.capacity["pool", pool].capacity[0] for pool in pools]
+        wanted = [problem.options[name][0].cards for name in unit]
+        cards = ", ".join(f"{pool} has {size}" for pool, size in zip(pools, sizes, strict=True))
+        gang = problem.graph.node(unit[0]).component.gang
+        if None not in sizes and not _pack(sorted(wanted, reverse=True), sizes):
+            told = " + ".join(map(str, wanted))
+            yield f"gang {gang} ({', '.join(unit)}) needs {told} cards at once, {cards}"
+
+
+def _pack(wanted, sizes):
+    """Whether parts, the greatest first, fit into bins together."""
+    if not wanted:
+        return True
+    for place, size in enumerate(sizes):
+        if wanted[0] <= size and _pack(wanted[1:], [*sizes[:place], size - wanted[0], *sizes[place + 1 :]]):
+            return True
+    return False
+
+
+def _routes(problem):
+    """Say which data have no way from any pool of their producer to any pool of their reader."""
+    for name in problem.order:
+        for move in problem.moves.get(name, ()):
+            maker = move.datum.producer
+            if maker is None:
+                continue
+            sources = sorted({option.site for option in problem.options[maker]})
+            targets = sorted({option.site for option in problem.options[name]})
+            if not any(problem.network.route(a, b) for a in sources for b in targets):
+                ends = f"from {', '.join(sources)} (pools of {maker}) to {', '.join(targets)} (pools of {name})"
+                yield f"{move.datum.name}: there is no link {ends}, nor through the controller"
+
+
+def refuse_limits(task, best, delays=()):
+    """Raise Refused: every placement breaks a limit.
+
+    best: objective → the best Objectives found. delays: sentences that say what makes a plan late.
     """
     limits, parts, fields = task.constraints, [], []
-    if best is None:
-        raise Refused(
-            "no placement was found: the components fit singly, but not together.",
-            way_out="Loosen a gang, ask for fewer cards, or add the missing links.",
-        )
     finish, cost, cards = best["finish"].finish_s, best["cost"].cost_fen, best["card_s"].card_s
     if limits.deadline is not None or limits.deadline_s is not None:
         parts.append(f"the fastest plan found ends in {human(finish)}")
+        parts += list(dict.fromkeys(delays))[:NAMED]
         fields.append("constraints.deadline" if limits.deadline else "constraints.deadline_s")
     if limits.budget_fen is not None:
         told = "has no known price" if cost is None else f"costs {cost} fen"

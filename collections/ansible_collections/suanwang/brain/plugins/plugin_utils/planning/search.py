@@ -13,6 +13,7 @@ import heapq
 import random
 
 from .decode import decode
+from .decode import machines
 from .decode import THIN_POINTS
 from .network import CONTROLLER
 from .network import transfer_fen
@@ -173,11 +174,13 @@ class _Greedy:
         return start
 
     def fullness(self, option, start):
-        """Return how full the pool gets with the option at `start`, per mille."""
-        dimension = 0 if option.cards else 1
-        profile = self._profile(("pool", option.pool))
-        peak = profile.peak(start, start + option.run_s, dimension) + option.need[dimension]
-        return peak * 1000 // (profile.capacity[dimension] or FOREVER)
+        """Return how full the machines get with the option at `start`, per mille."""
+        dimension, found = 0 if option.cards else 1, []
+        for key in machines(self.problem, option):
+            profile = self._profile(key)
+            peak = profile.peak(start, start + option.run_s, dimension) + option.need[dimension]
+            found.append(peak * 1000 // (profile.capacity[dimension] or FOREVER))
+        return max(found)
 
 
 def by_end(state, option, start):

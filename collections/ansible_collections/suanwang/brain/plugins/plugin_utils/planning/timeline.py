@@ -105,6 +105,10 @@ class Profile:
                     return start
             place += 1
 
+    def level(self, time):
+        """Return what is taken at a time, dimension by dimension."""
+        return self.used[bisect.bisect_right(self.times, time) - 1]
+
     def peak(self, start, end, dimension):
         """Return the most that is taken of a dimension in [start, end)."""
         first = max(0, bisect.bisect_right(self.times, start) - 1)

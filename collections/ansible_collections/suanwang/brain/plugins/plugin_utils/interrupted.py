@@ -1,0 +1,86 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is left to do when a playbook is ended in the middle of a pass: the journal says so, and the claim is free."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+
+from ansible import constants
+
+from ..module_utils.errors import BrainError
+from . import claim
+from .run_pass import RunPass
+
+#: What ansible-playbook itself ends with after Ctrl-C.
+INTERRUPTED = 99
+
+
+class Guard:
+    """Sees that a playbook process which is ended early leaves no worker, and says what is left to do.
+
+    Ctrl-C is taken here, not left to KeyboardInterrupt: raised in the middle of a fork or of a template, that is
+    swallowed or comes back as another error (seen in one of four early presses). The main thread may hold any lock
+    then, that of stdout too: nothing here takes one, and the words go straight to the terminal.
+    """
+
+    def __init__(self, clear):
+        """clear: ends what is drawn on the terminal and returns the text that has to come before ours."""
+        self._clear, self._pid, self._before = clear, os.getpid(), None
+        atexit.register(self._leave)
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._interrupt)
+
+    def lift(self):
+        """The playbook came to its end."""
+        atexit.unregister(self._leave)
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _interrupt(self, number, frame):
+        if os.getpid() != self._pid:  # a worker: it ends as ever
+            raise KeyboardInterrupt
+        self._leave()
+        shutil.rmtree(constants.DEFAULT_LOCAL_TMP, ignore_errors=True)
+        os._exit(INTERRUPTED)
+
+    def _leave(self):
+        if os.getpid() != self._pid:
+            return
+        if self._before is not None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for worker in multiprocessing.active_children():
+            with contextlib.suppress(ValueError):  # closed already
+                worker.kill()
+                worker.join()
+        text = self._clear() + "".join(f"{line}\n" for line in lines())
+        with contextlib.suppress(OSError):
+            os.write(1, text.encode())
+
+
+def lines():
+    """Close the pass of this playbook process; return what its user is told. Its workers have ended before."""
+    try:
+        run_pass = RunPass.current()
+        if run_pass.check:
+            return ["Interrupted: this was a check, nothing was changed."]
+        run, purpose = run_pass.run, run_pass.facts["purpose"]
+        run_pass.note(None, "interrupted")
+        claim.release(run_pass.store, run, run_pass.facts["pid"])
+    except BrainError as error:
+        return [str(error)]
+    again = f"ansible-playbook playbooks/{{}}.yml -e plan={run}"
+    if purpose == "release":
+        return [f"Interrupted: run {run} is not given back yet.", f"Go on:  {again.format('release')}"]
+    return [
+        f"Interrupted: what run {run} has started at the sites goes on there.",
+        f"Go on:                 {again.format('apply')}",
+        f"Give everything back:  {again.format('release')}",
+    ]

@@ -1,0 +1,116 @@
+# Copyright: SuanWang Brain contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a pool that fits cannot take a component at once: one sentence that names the pool, the cause and the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .capacity import GATE
+from .capacity import QUOTAS
+from .timeline import epoch
+from .timeline import human
+from .timeline import stamp
+
+_UNITS = ("cards", "cores", "GiB of memory", "jobs", "nodes")
+_MEMORY, _JOBS = 2, 3
+
+
+@dataclass(frozen=True)
+class Delay:
+    """rule: busy | promised | maintenance | quota | queue. start_s: the soonest start, seconds from now."""
+
+    rule: str
+    sentence: str
+    start_s: int
+
+
+def delay_of(option, pool, capacity, now):
+    """Return the Delay of an option, were it alone, or None where it can start at once. now: RFC 3339."""
+    start, last = 0, None
+    steady = False
+    while not steady:
+        steady = True
+        for key in capacity.keys[pool.id]:
+            found = capacity.taken[key].earliest(start, option.run_s, option.need)
+            if found is None:
+                return None  # never: the solver finds that out
+            if found > start:
+                start, last, steady = found, key, False
+    if option.wait_s > start:
+        return Delay("queue", _queue(option, pool), option.wait_s)
+    return Delay(*_why(option, pool, capacity, last, start, now), start) if start else None
+
+
+def _queue(option, pool):
+    queue = pool.queue
+    there = [f"{count} {word}" for count, word in ((queue.running, "run"), (queue.pending, "wait")) if count]
+    said = f" ({' and '.join(there)} there)" if there else ""
+    return f"{pool.id} expects a new job to wait {human(option.wait_s)}{said}"
+
+
+def _why(option, pool, capacity, key, start, now):
+    """Return (rule, sentence) of the key that holds an option up until `start`."""
+    profile, until = capacity.taken[key], f"until {stamp(epoch(now) + start)}, {human(start)} from now"
+    at, place = _shortage(profile, option.need, start)
+    used, held = profile.level(at)[place], capacity.promised[key].level(at)[place]
+    if place == _JOBS and key[0] != "quota" and used >= GATE:
+        return "maintenance", f"{pool.id} is in maintenance{_reason(pool, at, now)} {until}"
+    whole, need = profile.capacity[place], option.need[place]
+    free, unit = max(0, whole - used), _unit(pool, place)
+    when = "" if at == 0 else f" from {stamp(epoch(now) + at)}"
+    told = f"{_amount(free, place)} of {_amount(whole, place)} {unit} free{when} {until}"
+    wanted = f"{_amount(need, place)} {'is' if need == 1 else 'are'} needed"
+    if key[0] == "quota":
+        resource = next(name for name, (other, _each) in QUOTAS.items() if other == place)
+        return "quota", f"the quota of {resource} at {pool.id} leaves {told}; {wanted}"
+    notes = [wanted]
+    if held:
+        notes.append(f"approved plans hold {_amount(held, place)}")
+    if used > held and _vague(pool, place):
+        notes.append("not all jobs there say when they end")
+    rule = "promised" if held and whole - (used - held) >= need else "busy"
+    return rule, f"{pool.id} has {told}; {'; '.join(notes)}"
+
+
+def _shortage(profile, need, start):
+    """Return (time, dimension) of the last step before `start` at which the need does not fit."""
+    for at in reversed([time for time in profile.times if time < start]):
+        for place, amount in enumerate(need):
+            limit = profile.capacity[place]
+            if amount and limit is not None and profile.level(at)[place] + amount > limit:
+                first = at
+                # Back over the steps that lack the same, to where it began.
+                for earlier in reversed([time for time in profile.times if time < at]):
+                    if profile.level(earlier)[place] + amount <= limit:
+                        break
+                    first = earlier
+                return first, place
+    raise ValueError("a delay without a shortage")
+
+
+def _reason(pool, at, now):
+    moment = epoch(now) + at
+    reasons = [one.reason for one in pool.windows if epoch(one.start) <= moment < epoch(one.end, up=True)]
+    return f" ({', '.join(filter(None, reasons))})" if any(reasons) else ""
+
+
+def _vague(pool, place):
+    """Whether more is taken than the running jobs with a known end take."""
+    if place > 1:
+        return True  # nobody tells the memory of a job
+    name = ("accelerators", "cpu")[place]
+    whole, free = getattr(pool.capacity, name), getattr(pool.free, name)
+    told = sum(getattr(busy, name) for busy in pool.running_until)
+    return None not in (whole, free) and whole - free > told
+
+
+def _unit(pool, place):
+    if place == 0 and pool.accelerator:
+        return f"{pool.accelerator.model} cards"
+    return _UNITS[place]
+
+
+def _amount(value, place):
+    return f"{value / 1024:g}" if place == _MEMORY else f"{value}"
