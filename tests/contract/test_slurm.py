@@ -229,10 +229,23 @@ def spec(bench, platform, name):
 
 def test_a_refused_submit_leaves_a_record_that_is_no_job(bench, platform, name, spec):
     with pytest.raises(Refused) as caught:
-        platform.submit(spec(cpu=100_000))
+        platform.submit(spec(cpu=193))  # one more than a node has
     assert caught.value.details["number"] == 2014
     assert bench.copies(name) == 1
     assert platform.job(name) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"), [({"nodes": 3}, "PartitionNodeLimit"), ({"cpu": 100_000}, "PartitionConfig")]
+)
+def test_more_than_the_whole_partition_is_accepted_with_its_reason(platform, name, spec, more, reason):
+    job = platform.submit(spec(**more))
+    assert job.state == "queued" and "cannot start as asked" in job.reason
+    until = time.monotonic() + 10
+    while platform.job(name).reason != f"{reason}: cannot start as asked":
+        assert time.monotonic() < until, platform.job(name)
+        time.sleep(0.1)
+    platform.cancel(job)
 
 
 def test_a_job_longer_than_the_partition_allows_is_accepted_with_its_reason(platform, name, spec):

@@ -106,8 +106,9 @@ def why_not(cluster, job: Job, now: float) -> str:
         return "PartitionDown"
     if job.time_limit > partition["max_time_min"]:
         return "PartitionTimeLimit"
-    if job.nodes > len(machines.expand(partition["nodes"])):
-        return "PartitionConfig"
+    if too_large(cluster, job):
+        # Too many nodes are called so once the scheduler has looked (seen on 22.05); the submit says PartitionConfig.
+        return "PartitionNodeLimit" if job.nodes > len(machines.expand(partition["nodes"])) else "PartitionConfig"
     if job.reservation:
         window = cluster.reservations.get(job.reservation)
         if window is None:
@@ -120,6 +121,16 @@ def why_not(cluster, job: Job, now: float) -> str:
     if len(usable) < job.nodes:
         return "ReqNodeNotAvail"
     return ""
+
+
+def too_large(cluster, job: Job) -> bool:
+    """Return whether a job asks for more nodes or cores than its whole partition has: accepted, and never started.
+
+    More than one node has, but not the partition, is refused at once instead.
+    """
+    members = machines.expand(cluster.partitions[job.partition]["nodes"])
+    cores = sum(cluster.nodes[name].cpus for name in members)
+    return job.nodes > len(members) or job.nodes * job.cpus_per_node > cores
 
 
 def _dependency(cluster, job: Job) -> str:

@@ -7,7 +7,6 @@ FAILED record with the name. Quota is accepted and waits.
 import random
 import time
 
-from tests.lab.slurm import nodes as machines
 from tests.lab.slurm import scheduler
 from tests.lab.slurm import tres
 from tests.lab.slurm.answers import SlurmError
@@ -90,7 +89,7 @@ def _refusal(cluster, job: Job, row: dict) -> int:
     waiting = sum(1 for j in cluster.jobs.values() if j.account == job.account and not j.final)
     if most is not None and waiting >= most:
         return 2050
-    if job.held or job.nodes > len(machines.expand(row["nodes"])):
+    if job.held or scheduler.too_large(cluster, job):
         return 0  # not tried against the nodes yet: an unknown GRES type is accepted when held
     memory = tres.memory_per_node(cluster, job)
     able = [n for n in cluster.nodes.values()
@@ -124,7 +123,7 @@ def _note(cluster, job: Job, row: dict) -> tuple[int, str]:
         return 2042, "JobHeldUser"
     if job.time_limit > row["max_time_min"]:
         return 2015, "PartitionTimeLimit"
-    if job.nodes > len(machines.expand(row["nodes"])):
+    if scheduler.too_large(cluster, job):
         return 2015, "PartitionConfig"
     if job.reservation and cluster.reservations[job.reservation]["start_time"] > now:
         return 2056, "Reservation"
