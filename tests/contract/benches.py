@@ -19,6 +19,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.resources import JO
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JobSpec
 from tests.lab import keys
 from tests.lab.lab import Lab
+from tests.lab.openstack.handle import CloudLab
 from tests.lab.rest import Rest
 from tests.real import daemons
 from tests.real import packages
@@ -160,6 +161,56 @@ class SlurmBench(Bench):
         path = self.config.secret_path("hunan-slurm")
         good = path.read_bytes()
         keys.write_private(path, self.site.token(lifespan_s=-60).encode())
+        try:
+            yield
+        finally:
+            keys.write_private(path, good)
+
+    def stop(self):
+        self.lab.stop()
+
+
+class OpenStackBench(Bench):
+    """The cloud of the lab. Perception sees as its administrator does, the tenant demo makes machines."""
+
+    expected = {
+        "pool": "az-ai.npu-ascend910b", "arch": "aarch64", "native": "CUSTOM_NPU_ASCEND910B", "model": "910b4",
+        "accelerators": 16, "cpu": 1536, "nodes": 2,
+    }  # fmt: skip
+
+    def __init__(self, folder):
+        self.lab = CloudLab(folder).start()
+        self.config = sites.load(str(self.lab.config))
+
+    def platform(self, tenant=None):
+        return self.config.platform("hunan", "cloud", tenant)
+
+    def counters(self):
+        counts = self.lab.ask("info")["counters"]
+        # A login is a POST that changes nothing.
+        logins = counts["calls"].get("rest POST /v3/auth/tokens", 0)
+        return {"reads": counts["reads"] + logins, "writes": counts["writes"] - logins}
+
+    def reset(self):
+        self.lab.ask("reset")
+
+    def copies(self, name):
+        return sum(server["name"] == name for server in self.lab.ask("info")["servers"])
+
+    def fault(self, kind, **options):
+        self.lab.ask("fault", kind=kind, **options)
+
+    def heal(self):
+        self.lab.ask("heal")
+
+    def forget_finished(self):
+        raise NotImplementedError("it has no jobs")
+
+    @contextlib.contextmanager
+    def expired(self):
+        path = self.config.secret_path("demo-cloud")
+        good = path.read_bytes()
+        keys.write_private(path, b"not the password")
         try:
             yield
         finally:
@@ -395,6 +446,7 @@ BENCHES = {
     "aofei": aofei,
     "custom": custom,
     "donau": DonauBench,
+    "openstack": OpenStackBench,
     "prometheus": PrometheusBench,
     "slurm": SlurmBench,
     "tianyin": tianyin,

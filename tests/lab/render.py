@@ -32,11 +32,10 @@ APART = {
 }
 
 
-def site_files(source: Path, wanted=None, more: Path | None = None) -> dict[str, Path]:
-    """Return site name → file for the lab sites of a config folder and the one laid over it, `wanted` only if given."""
-    paths = {path.name: path for folder in filter(None, (source, more)) for path in (folder / "sites").glob("*.yml")}
+def site_files(source: Path, wanted=None) -> dict[str, Path]:
+    """Return site name → file for the lab sites of a config folder, `wanted` only if given."""
     found = {}
-    for _name, path in sorted(paths.items()):
+    for path in sorted((source / "sites").glob("*.yml")):
         site = yaml.safe_load(path.read_text())
         if wanted is None or site["site"] in wanted:
             if not site.get("lab"):
@@ -50,13 +49,22 @@ def site_files(source: Path, wanted=None, more: Path | None = None) -> dict[str,
     return found
 
 
-def processes(files: dict[str, Path]) -> set[str]:
-    """Return the names of the processes that serve these sites: a site, or an endpoint that has one of its own."""
+def processes(source: Path, wanted=None, more: Path | None = None) -> set[str]:
+    """Return the names of the processes that serve a config folder: a site, or an endpoint that has one of its own."""
     found = set()
-    for site, path in files.items():
-        names = {f"{site}/{endpoint['id']}" for endpoint in yaml.safe_load(path.read_text())["endpoints"]}
-        found |= names & set(APART) | ({site} if names - set(APART) else set())
+    for folder in filter(None, (source, more)):
+        for path in (folder / "sites").glob("*.yml"):
+            if wanted is None or path.stem in wanted:
+                names = {f"{path.stem}/{row['id']}" for row in yaml.safe_load(path.read_text())["endpoints"]}
+                found |= names & set(APART) | ({path.stem} if names - set(APART) else set())
     return found
+
+
+def laid_over(base, more):
+    """Return a document with another one laid over it: mappings by key, lists one behind the other."""
+    if isinstance(base, dict) and isinstance(more, dict):
+        return {**base, **{key: laid_over(base.get(key), value) for key, value in more.items()}}
+    return base + more if isinstance(base, list) and isinstance(more, list) else more
 
 
 def free_port(address: str, taken: set[int]) -> int:
@@ -86,8 +94,11 @@ def copy_with_free_ports(source: Path, target: Path, remembered: dict, more: Pat
     """
     target.mkdir(parents=True, exist_ok=True)
     shutil.copytree(source, target, dirs_exist_ok=True, ignore=lambda _, names: set(names) & {*GENERATED, "more"})
-    if more:
-        shutil.copytree(more, target, dirs_exist_ok=True)
+    for path in more.rglob("*.yml") if more else ():
+        file = target / path.relative_to(more)
+        base = yaml.safe_load(file.read_text()) if file.exists() else None
+        whole = laid_over(base, yaml.safe_load(path.read_text()))
+        file.write_text(yaml.safe_dump(whole, allow_unicode=True, sort_keys=False))
     ports, taken = {}, set()
     for path in sorted((target / "sites").glob("*.yml")):
         text = path.read_text()

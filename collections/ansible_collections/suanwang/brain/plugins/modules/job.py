@@ -107,6 +107,9 @@ options:
     description: The time limit in seconds.
     type: int
     default: 3600
+  image:
+    description: The image that a platform of containers starts. Others do not look at it.
+    type: str
   reservation:
     description: The reservation that the job runs in, as the platform calls it. Its end ends the job.
     type: str

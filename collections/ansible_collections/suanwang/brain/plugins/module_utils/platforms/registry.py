@@ -9,6 +9,7 @@ from ..errors import Invalid
 from .aofei import Aofei
 from .custom import Custom
 from .donau import Donau
+from .openstack import OpenStack
 from .prometheus import Prometheus
 from .slurm import Slurm
 from .tianyin import Tianyin
@@ -17,6 +18,7 @@ PLATFORMS = {
     Aofei.NAME: Aofei,
     Custom.NAME: Custom,
     Donau.NAME: Donau,
+    OpenStack.NAME: OpenStack,
     Prometheus.NAME: Prometheus,
     Slurm.NAME: Slurm,
     Tianyin.NAME: Tianyin,

@@ -9,6 +9,8 @@ from .alarm import ALARM_INFO
 from .artifact import ARTIFACT
 from .dataset import DATASET
 from .dataset import DATASET_INFO
+from .instance import INSTANCE
+from .instance import INSTANCE_INFO
 from .job import JOB
 from .job import JOB_INFO
 from .pools import POOL_INFO
@@ -20,6 +22,8 @@ VERBS = {
     "artifact": ARTIFACT,
     "dataset": DATASET,
     "dataset_info": DATASET_INFO,
+    "instance": INSTANCE,
+    "instance_info": INSTANCE_INFO,
     "job": JOB,
     "job_info": JOB_INFO,
     "pool_info": POOL_INFO,

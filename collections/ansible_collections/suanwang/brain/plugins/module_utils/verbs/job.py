@@ -85,6 +85,7 @@ _OPTIONS = {
     "cpu": {"type": "int", "default": 1},
     "memory_mib": {"type": "int"},
     "wall_s": {"type": "int", "default": 3600},
+    "image": {"type": "str"},
     "reservation": {"type": "str"},
     "wait": {"type": "bool", "default": True},
     "poll_s": {"type": "float", "default": 2.0},
@@ -210,6 +211,7 @@ def _submit(platform, params, attempt, report):
         cpu=params["cpu"],
         memory_gib=params["memory_mib"] / 1024 if params["memory_mib"] else None,
         wall_s=params["wall_s"],
+        image=params["image"],
         account=platform.account.account,
         reservation=params["reservation"],
     )
