@@ -68,6 +68,7 @@ _OPTIONS = {
             "name": {"type": "str", "required": True},
             "path": {"type": "str", "required": True},
             "sha256": {"type": "str", "required": True},
+            "folder": {"type": "bool", "default": False},
         },
     },
     "outputs": {
@@ -194,7 +195,10 @@ def _submit(platform, params, attempt, report):
             name,
             code_sha256=code["sha256"],
             command=[word.replace("{root}", root) for word in params["command"]],
-            inputs=[JobInput(item["name"], f"{root}/{item['path']}", item["sha256"]) for item in params["inputs"]],
+            inputs=[
+                JobInput(item["name"], f"{root}/{item['path']}", item["sha256"], item["folder"])
+                for item in params["inputs"]
+            ],
             outputs=[(item["name"], item["path"]) for item in params["outputs"]],
         ),
         workdir=layout.workdir,
