@@ -2,17 +2,22 @@
 """A model that is served: made, found, changed and ended by name, answering real requests, where a platform can."""
 
 import dataclasses
+import hashlib
 import json
 import sys
+import tarfile
 import time
 import urllib.request
 
 import pytest
 
 from ansible_collections.suanwang.brain.plugins.module_utils import jobfile
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import Conflict
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import JobFailed
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Refused
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import SERVICE_STATES
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import ServiceSpec
+from ansible_collections.suanwang.brain.plugins.module_utils.verbs import VERBS
 
 pytestmark = pytest.mark.needs("serve")
 
@@ -111,6 +116,70 @@ def test_a_model_that_is_not_there_is_refused_before_anything_is_sent(bench, pla
     with pytest.raises(Refused):
         platform.serve(asked)
     assert bench.counters()["writes"] == 0
+
+
+# -- the verb ----------------------------------------------------------------------------------------
+@pytest.fixture
+def act(platform, service, tmp_path, bench):
+    """Return a function that runs the verb `inference_service`; its events are collected in `act.told`."""
+    (tmp_path / "serve.py").write_text(SERVER)
+    with tarfile.open(tmp_path / "code.tar", "w") as archive:
+        archive.add(tmp_path / "serve.py", "serve.py")
+    digest = hashlib.sha256((tmp_path / "code.tar").read_bytes()).hexdigest()
+    deployment = service.removeprefix("swb-").removesuffix("-web")
+
+    def call(check=False, **more):
+        spec = VERBS["inference_service"].spec["argument_spec"]
+        params = {name: entry.get("default") for name, entry in spec.items()}
+        params |= {
+            "deployment": deployment, "component": "web", "pool": bench.expected["pool"],
+            "code": {"source": str(tmp_path / "code.tar"), "sha256": digest}, "command": [sys.executable, "serve.py"],
+            "environment": {"WORD": "one"}, "wait_s": 20, **more,
+        }  # fmt: skip
+        return VERBS["inference_service"].run(platform, params, check, lambda event, **f: call.told.append((event, f)))
+
+    call.told = []
+    return call
+
+
+def test_the_verb_is_idempotent_and_check_mode_writes_nothing(bench, platform, service, act):
+    bench.reset()
+    shown = act(check=True)
+    assert shown["changed"] and shown["service"] is None and service in shown["diff"]["after"]
+    assert bench.counters()["writes"] == 0
+    made = act()
+    assert made["changed"] and (made["service"]["state"], made["service"]["ready"]) == ("running", 1)
+    assert ask(bench, made["service"]["url"])["word"] == "one"
+    bench.reset()
+    again = act()
+    assert not again["changed"] and again["service"]["id"] == made["service"]["id"]
+    assert bench.counters()["writes"] == 0
+    other = act(environment={"WORD": "two"}, replicas=2)
+    assert other["changed"] and other["service"]["ready"] == 2 and "1 copies" in other["diff"]["before"]
+    assert ask(bench, other["service"]["url"])["word"] == "two"
+    assert act(check=True, state="absent")["changed"] and platform.inference_service(service)
+    assert act(state="absent")["changed"] and not act(state="absent")["changed"]
+
+
+def test_one_that_does_not_start_is_said_with_its_last_lines(act):
+    with pytest.raises(JobFailed) as caught:
+        act(command=["/bin/sh", "-c", "echo no model here; exit 4"])
+    assert "no model here" in str(caught.value)
+
+
+def test_a_service_of_that_name_that_is_not_ours_is_a_conflict(platform, service, spec, act):
+    platform.serve(spec())
+    with pytest.raises(Conflict):
+        act()
+    with pytest.raises(Conflict):
+        act(state="absent")
+    assert platform.inference_service(service)
+
+
+def test_a_lost_answer_is_looked_for_and_no_second_one_is_made(bench, platform, service, act):
+    bench.site.fault("lost_answer", n=1, path="/inferences" if platform.NAME == "aofei" else "/task")
+    made = act()
+    assert made["changed"] and bench.copies(service) == 1
 
 
 def test_an_address_outside_the_site_is_refused(platform, service, spec, monkeypatch):

@@ -9,6 +9,8 @@ from .alarm import ALARM_INFO
 from .artifact import ARTIFACT
 from .dataset import DATASET
 from .dataset import DATASET_INFO
+from .inference_service import INFERENCE_SERVICE
+from .inference_service import INFERENCE_SERVICE_INFO
 from .job import JOB
 from .job import JOB_INFO
 from .pools import POOL_INFO
@@ -20,6 +22,8 @@ VERBS = {
     "artifact": ARTIFACT,
     "dataset": DATASET,
     "dataset_info": DATASET_INFO,
+    "inference_service": INFERENCE_SERVICE,
+    "inference_service_info": INFERENCE_SERVICE_INFO,
     "job": JOB,
     "job_info": JOB_INFO,
     "pool_info": POOL_INFO,

@@ -41,10 +41,20 @@ from .verb import Verb
 
 LOG_LINES = 20
 
-_FILE = {
+FILE = {
     "type": "dict",
     "options": {
         "source": {"type": "path", "required": True},
+        "sha256": {"type": "str", "required": True},
+    },
+}
+INPUTS = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "name": {"type": "str", "required": True},
+        "path": {"type": "str", "required": True},
         "sha256": {"type": "str", "required": True},
     },
 }
@@ -57,19 +67,10 @@ _OPTIONS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     **_MARK,
     "pool": {"type": "str"},
-    "code": _FILE,
+    "code": FILE,
     "command": {"type": "list", "elements": "str"},
     "environment": {"type": "dict", "default": {}},
-    "inputs": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "name": {"type": "str", "required": True},
-            "path": {"type": "str", "required": True},
-            "sha256": {"type": "str", "required": True},
-        },
-    },
+    "inputs": INPUTS,
     "outputs": {
         "type": "list",
         "elements": "dict",
