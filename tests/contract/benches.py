@@ -19,6 +19,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.resources import JO
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JobSpec
 from tests.lab import keys
 from tests.lab.lab import Lab
+from tests.lab.openstack.handle import CloudLab
 from tests.lab.rest import Rest
 from tests.real import daemons
 from tests.real import packages
@@ -32,6 +33,8 @@ class Bench(ABC):
 
     #: pool name, its architecture, accelerator model, cards, cores and nodes, as the server has them
     expected: dict
+    #: what the platform does not tell an ordinary user: ``queue`` of everybody, ``times`` of jobs
+    unknown = frozenset()
 
     @abstractmethod
     def platform(self, tenant="demo"):
@@ -158,6 +161,56 @@ class SlurmBench(Bench):
         path = self.config.secret_path("hunan-slurm")
         good = path.read_bytes()
         keys.write_private(path, self.site.token(lifespan_s=-60).encode())
+        try:
+            yield
+        finally:
+            keys.write_private(path, good)
+
+    def stop(self):
+        self.lab.stop()
+
+
+class OpenStackBench(Bench):
+    """The cloud of the lab. Perception sees as its administrator does, the tenant demo makes machines."""
+
+    expected = {
+        "pool": "az-ai.npu-ascend910b", "arch": "aarch64", "native": "CUSTOM_NPU_ASCEND910B", "model": "910b4",
+        "accelerators": 16, "cpu": 1536, "nodes": 2,
+    }  # fmt: skip
+
+    def __init__(self, folder):
+        self.lab = CloudLab(folder).start()
+        self.config = sites.load(str(self.lab.config))
+
+    def platform(self, tenant=None):
+        return self.config.platform("hunan", "cloud", tenant)
+
+    def counters(self):
+        counts = self.lab.ask("info")["counters"]
+        # A login is a POST that changes nothing.
+        logins = counts["calls"].get("rest POST /v3/auth/tokens", 0)
+        return {"reads": counts["reads"] + logins, "writes": counts["writes"] - logins}
+
+    def reset(self):
+        self.lab.ask("reset")
+
+    def copies(self, name):
+        return sum(server["name"] == name for server in self.lab.ask("info")["servers"])
+
+    def fault(self, kind, **options):
+        self.lab.ask("fault", kind=kind, **options)
+
+    def heal(self):
+        self.lab.ask("heal")
+
+    def forget_finished(self):
+        raise NotImplementedError("it has no jobs")
+
+    @contextlib.contextmanager
+    def expired(self):
+        path = self.config.secret_path("demo-cloud")
+        good = path.read_bytes()
+        keys.write_private(path, b"not the password")
         try:
             yield
         finally:
@@ -321,6 +374,9 @@ class ProfiledBench(Bench):
         while any(job.state not in JOB_ENDED for job in platform.jobs()):
             assert time.monotonic() < until, platform.jobs()
             time.sleep(0.05)
+        self.close(platform)
+
+    def close(self, platform):
         platform.connection.http.close()
 
     def forget_finished(self):
@@ -340,6 +396,30 @@ class ProfiledBench(Bench):
 
     def stop(self):
         self.lab.stop()
+
+
+class DonauBench(ProfiledBench):
+    """The lab's site hangzhou-c: commands on its login node, and nothing else."""
+
+    unknown = frozenset({"queue", "times"})
+
+    def __init__(self, folder):
+        expected = expects("root.npu", "aarch64", "npu", 16, 256, 2)
+        zone = {"TZ": "Asia/Shanghai"}
+        super().__init__(
+            folder, ("hangzhou-c", "donau"), "dsub --name", expected, sites=["hangzhou-c"], more=True, environment=zone
+        )
+
+    def close(self, platform):
+        platform.files.close()
+
+    @contextlib.contextmanager
+    def expired(self):
+        self.site.set(token="expired")
+        try:
+            yield
+        finally:
+            self.site.set(token="good")
 
 
 def expects(pool, arch, native, accelerators, cpu, nodes):
@@ -365,6 +445,8 @@ def custom(folder):
 BENCHES = {
     "aofei": aofei,
     "custom": custom,
+    "donau": DonauBench,
+    "openstack": OpenStackBench,
     "prometheus": PrometheusBench,
     "slurm": SlurmBench,
     "tianyin": tianyin,

@@ -1,16 +1,46 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Prometheus' own traps, on the lab's stand-in; tests/real tries the same platform file on the real servers."""
 
+import json
+
 import pytest
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unauthorized
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unreachable
+from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+from ansible_collections.suanwang.brain.plugins.plugin_utils import proposing
+from ansible_collections.suanwang.brain.plugins.plugin_utils import watching
 from ansible_collections.suanwang.brain.plugins.plugin_utils.observing import KEPT
 from ansible_collections.suanwang.brain.plugins.plugin_utils.perception import perceive
 from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
 from tests.lab.rest import Rest
 
 PLATFORM = "prometheus"
+
+
+def test_the_page_and_the_watch_see_the_same_from_the_store(bench, tmp_path):
+    """Neither asks the monitoring anew for each pool: what it said last is laid over the pools."""
+    store, lines = Store(tmp_path), []
+    bench.site.alert("FanFailed", severity="critical", labels={"instance": "hn-asc01:8082"})
+    bench.site.alert("Elsewhere", severity="minor", labels={"site": "another"})
+    watching.Watch(bench.config, store, rounds=1).run(lines.append)
+    now = clock.now()
+
+    def remembered(at):
+        found = proposing.remembered(bench.config, store, at)
+        return {one.endpoint.id: one for one in found if one.site.id == "hunan"}
+
+    seen = remembered(now)
+    (pool,) = seen["slurm"].pools
+    assert [alarm.name for alarm in pool.alarms] == ["FanFailed"] and pool.usage.basis == "measured"
+    assert [alarm.name for alarm in seen["metrics"].alarms] == ["Elsewhere"] and seen["metrics"].state == "live"
+    assert any("hunan/metrics: alarm, critical: FanFailed" in line for line in lines)
+    (row,) = [json.loads(line) for line in store.usage_path().read_text().splitlines()]
+    assert row["usage"]["basis"] in ("measured", "allocated")  # whichever endpoint was read first
+    late = clock.after(now, bench.config.site("hunan").lost_after_s + 1)
+    (old,) = remembered(late)["slurm"].pools
+    assert old.usage.accelerator_pct is None
+    assert any("does not answer since" in alarm.name for alarm in old.alarms)
 
 
 @pytest.fixture

@@ -25,7 +25,11 @@ PEOPLE = {"requester": ["requester"], "approver": ["approver"], "operator": ["ow
 PORT = re.compile(r"(\bport:\s*)(\d+)")
 HARDWARE = yaml.safe_load(Path(__file__).with_name("sites.yml").read_text())
 #: endpoints with a process of their own: "<site>/<endpoint>" → hardware
-APART = yaml.safe_load((Path(__file__).parent / "profiled" / "hardware.yml").read_text())
+APART = {
+    name: {**row, "module": f"tests.lab.{kind}"}
+    for kind in ("donau", "profiled")
+    for name, row in yaml.safe_load((Path(__file__).parent / kind / "hardware.yml").read_text()).items()
+}
 
 
 def site_files(source: Path, wanted=None) -> dict[str, Path]:
@@ -127,8 +131,17 @@ def _apart(authority, folder: Path, credentials: Path, endpoint: dict) -> dict:
     keys.write_private(credentials / endpoint["credential"], secret.read_bytes())
     pair = authority.serve(endpoint["tls"]["server_name"], endpoint["address"], folder)
     row = {key: endpoint[key] for key in ("id", "protocol", "address", "port", "platform")}
-    return {"module": "tests.lab.profiled", "secret": str(secret),
-            "endpoints": [{**row, "certificate": str(pair[0]), "key": str(pair[1])}]}  # fmt: skip
+    return {"secret": str(secret), "endpoints": [{**row, "certificate": str(pair[0]), "key": str(pair[1])}]}
+
+
+def _apart_login(folder: Path, credentials: Path, endpoint: dict, known: list[str]) -> dict:
+    """Return what the process of one login node needs; its host key goes to `known`."""
+    host = keys.ssh_key(folder / "ssh_host_ed25519_key", f"{endpoint['id']} host")
+    login = keys.ssh_key(folder / "login", f"{endpoint['id']} login")
+    known.append(f"[{endpoint['address']}]:{endpoint['port']} {host}")
+    keys.write_private(credentials / endpoint["credential"], (folder / "login").read_bytes())
+    row = {key: endpoint[key] for key in ("id", "protocol", "address", "port", "platform")}
+    return {"endpoints": [row], "host_key": str(folder / "ssh_host_ed25519_key"), "authorized_key": login}
 
 
 def _write(path: Path, text: str) -> None:
@@ -159,7 +172,12 @@ def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[st
         for endpoint in site["endpoints"]:
             apart = f"{name}/{endpoint['id']}"
             if apart in APART:
-                needs[apart] = _apart(authority, secrets / name / endpoint["id"], credentials, endpoint)
+                place = secrets / name / endpoint["id"]
+                if endpoint["protocol"] == "ssh":
+                    needs[apart] = _apart_login(place, credentials, endpoint, known)
+                else:
+                    needs[apart] = _apart(authority, place, credentials, endpoint)
+                needs[apart]["module"] = APART[apart]["module"]
                 continue
             address, port = endpoint["address"], endpoint["port"]
             need = {"id": endpoint["id"], "protocol": endpoint["protocol"], "address": address,

@@ -1,4 +1,4 @@
-"""The digits, the same bytes of code and data, trained on each profiled platform by the playbooks a user runs."""
+"""The digits, the same bytes of code and data, trained on each further platform by the playbooks a user runs."""
 
 import hashlib
 import json
@@ -16,6 +16,7 @@ from tests.playbooks.project import Project
 #: platform → its place, what only that platform has, and the lab it is in
 PLACES = {
     "aofei": ("hangzhou-b/aofei", "h800-sxm", {"sites": ["hangzhou-b"], "more": True}),
+    "donau": ("hangzhou-c/donau", "910b4", {"sites": ["hangzhou-c"], "more": True}),
     "tianyin": ("hunan/tianyin", "910b3", {"sites": ["hunan"], "more": True}),
     "custom": ("lakeside/third", "l20", {"source": THIRD}),
 }

@@ -22,7 +22,8 @@ ROOMS = {
     "configfile": {"errors"},
     "jobfile": {"errors", "names"},
     "hostvars": {"errors", "resources"},
-    "http": {"errors", "resources"},
+    "httplink": {"errors"},
+    "http": {"errors", "resources", "httplink"},
     "files": {"errors", "resources"},
     "sshlink": {"errors", "files"},
     "ssh": {"errors", "resources", "files", "sshlink"},
@@ -81,12 +82,12 @@ PLACES = {
     "webhook/app.py": "webhook app",
     "webhook/__main__.py": "webhook app",
     "webhook/runs/": "webhook runs",
-    **{f"webhook/{name}": "webhook records" for name in ("states.py", "database.py", "models.py", "migrations/")},
+    **{f"webhook/{name}": "webhook records" for name in "states.py database.py models.py audit.py migrations/".split()},
 }
 
 # Package → the files that may import it.
 ONLY_IN = {
-    "requests": {f"{MODULE_UTILS}/http.py"},
+    "requests": {f"{MODULE_UTILS}/httplink.py"},
     "asyncssh": {
         f"{MODULE_UTILS}/sshlink.py",
         f"{COLLECTION}/plugins/plugin_utils/statement.py",

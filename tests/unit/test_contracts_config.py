@@ -25,7 +25,7 @@ def test_the_committed_folders_load_and_hang_together(name):
         assert site.lab is (name == "lab")
         assert site.platforms
         for endpoint in site.endpoints:
-            if endpoint in site.with_pools:
+            if endpoint.data:
                 assert site.endpoint(endpoint.data).storage["root"]
     places = {*config.sites, "controller"}
     assert {link.source for link in config.links} <= places

@@ -50,7 +50,7 @@ def test_what_is_not_known_is_null():
 
 def test_alarms_alone_leave_the_other_facts_as_old_as_they_are(tmp_path):
     store = Store(tmp_path)
-    site, endpoint = types.SimpleNamespace(id="hunan"), types.SimpleNamespace(id="slurm")
+    site, endpoint = types.SimpleNamespace(id="hunan"), types.SimpleNamespace(id="slurm", platform="slurm")
     here = Alarm("1", "node down", "major", domain="d-npu")
     everywhere = Alarm("2", "the link is slow", "minor")
     found = types.SimpleNamespace(alarms=lambda: [here, everywhere])

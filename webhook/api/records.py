@@ -346,8 +346,10 @@ class Links(Out):
 
 
 class Alarm(Out):
+    """pool: None where it belongs to the site and to no pool."""
+
     site: str
-    pool: str
+    pool: str | None
     severity: str
     id: str | None = None
     name: str

@@ -47,7 +47,10 @@ def overview(remembered, config, now):
         "sites": [_site(one, now) for one in remembered],
         "pools": [_pool(pool, now) for _one, pool in pools],
         "links": [to_plain(link) for link in config.links],
-        "alarms": [_alarm(pool, alarm) for _one, pool in pools for alarm in pool.alarms],
+        "alarms": [
+            *(_alarm(pool.site, pool.id, alarm) for _one, pool in pools for alarm in pool.alarms),
+            *(_alarm(one.site.id, None, alarm) for one in remembered for alarm in one.alarms),
+        ],
     }
 
 
@@ -96,5 +99,5 @@ def _pool(pool, now):
     }
 
 
-def _alarm(pool, alarm):
-    return {"site": pool.site, "pool": pool.id, **to_plain(alarm)}
+def _alarm(site, pool, alarm):
+    return {"site": site, "pool": pool, **to_plain(alarm)}

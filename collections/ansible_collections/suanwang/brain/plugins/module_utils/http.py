@@ -1,7 +1,7 @@
 # Copyright: SuanWang Brain contributors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One HTTP session a site endpoint. The only file that knows the library below it.
+"""One HTTP session a site endpoint. Only this file and httplink.py know the library below it.
 
 TLS is verified against the endpoint's own CA; the environment's proxies and bundles are ignored;
 redirects are not followed. A call has a deadline of its own, because a timeout of the library is
@@ -12,7 +12,6 @@ never. No error holds a header, a token or a body.
 from __future__ import annotations
 
 import email.utils
-import functools
 import json as jsonlib
 import os
 import pathlib
@@ -30,6 +29,9 @@ from .errors import Refused
 from .errors import Timeout
 from .errors import Unauthorized
 from .errors import Unreachable
+from .httplink import Call
+from .httplink import current
+from .httplink import library
 
 try:
     import netaddr
@@ -47,6 +49,7 @@ _GATEWAY = (502, 503, 504)
 class Answer:
     """One HTTP answer of any status. headers: lower-case names. body: parsed JSON, or None.
 
+    response: the library's own object, read to its end.
     content: the bytes of an answer that was asked for as bytes; text and body are empty then.
     """
 
@@ -54,6 +57,7 @@ class Answer:
     headers: dict
     body: object
     text: str
+    response: object = None
     content: bytes = b""
 
 
@@ -80,10 +84,11 @@ class Http:
     ):  # fmt: skip
         """Send one request and return its Answer; the caller judges the status.
 
-        form: fields of a form; with files {field: (name, bytes)} a multipart one. timeout_s: for the whole call with
-        all its retries. read: False for what changes something, which is sent once. raw: an answer below 400 is bytes.
-        Raises Unreachable or Timeout, with details.doubt True where a write may
-        have happened; Unauthorized where the server is not the one it should be.
+        path: below the endpoint, or a whole address that `foreign_url` returned. form: fields of a form, or a body as
+        it is; with files {field: (name, bytes)} a multipart one. timeout_s: for the whole call with all its retries.
+        read: False for what changes something, which is sent once. raw: an answer below 400 is bytes.
+        Raises Unreachable or Timeout, with details.doubt True where a write may have happened; Unauthorized where the
+        server is not the one it should be.
         """
         name = f"{method} {path}"
         until = time.monotonic() + timeout_s
@@ -137,6 +142,10 @@ class Http:
         netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         return urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
 
+    def lend(self, timeout_s=30):
+        """Return what a library takes for a session of the library below us; see Lent."""
+        return Lent(self, timeout_s)
+
     def close(self):
         session, self._session = self._session, None
         if session is not None and self._pid == os.getpid():
@@ -163,16 +172,16 @@ class Http:
         time.sleep(max(0.0, at - time.monotonic()))
 
     def _once(self, name, method, path, parts, until, raw):
-        library = _library()
+        lib = library()
         session = self._ready_session()
         left = until - time.monotonic()
         if left <= 0:
             raise self._broken(Timeout, name, "no time was left to ask.", False)
-        call = _Call()
+        call = Call()
         watch = threading.Timer(left, call.cut)
         watch.daemon = True
         watch.start()
-        _current.call = call
+        current.call = call
         try:
             response = session.request(
                 method,
@@ -184,24 +193,25 @@ class Http:
             )
             with response:
                 content = self._read(response, name)
-        except library.RequestException as error:
+        except lib.RequestException as error:
             # `from None`: the library's own text and request object hold addresses and headers.
             raise self._translate(error, call, name, until) from None
         finally:
             watch.cancel()
-            _current.call = None
+            current.call = None
             self.rtt_ms = call.rtt_ms if call.rtt_ms is not None else self.rtt_ms
         if call.was_cut:
             raise self._late(name, call.sent)
+        response._content = content
         lower = {key.lower(): value for key, value in response.headers.items()}
         if raw and response.status_code < 400:
-            return Answer(response.status_code, lower, None, "", content)
+            return Answer(response.status_code, lower, None, "", response, content)
         text = content.decode("utf-8", "replace")
         try:
             body = jsonlib.loads(text) if text else None
         except ValueError:
             body = None
-        return Answer(response.status_code, lower, body, text)
+        return Answer(response.status_code, lower, body, text, response)
 
     def _read(self, response, name):
         content = bytearray()
@@ -216,9 +226,14 @@ class Http:
         return bytes(content)
 
     def _url(self, path):
+        return path if "://" in path else f"{self.base}{path}"
+
+    @property
+    def base(self):
+        """Return ``https://address:port`` of the endpoint."""
         host = self.endpoint.address
         host = f"[{host}]" if ":" in host else host
-        return f"{self.endpoint.protocol}://{host}:{self.endpoint.port}{path}"
+        return f"{self.endpoint.protocol}://{host}:{self.endpoint.port}"
 
     def _ready_session(self):
         with self._lock:
@@ -229,7 +244,7 @@ class Http:
 
     def _new_session(self):
         tls = self.endpoint.tls
-        session = _library().Session()
+        session = library().Session()
         session.trust_env = False
         if tls.get("ca_bundle"):
             bundle = self.folder / tls["ca_bundle"]
@@ -242,7 +257,7 @@ class Http:
             session.verify = str(bundle)
         if self.endpoint.proxy:
             session.proxies = dict.fromkeys(("http", "https"), self.endpoint.proxy)
-        adapter = _library().Adapter(tls.get("server_name"), tls.get("pin_sha256"))
+        adapter = library().Adapter(tls.get("server_name"), tls.get("pin_sha256"))
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
@@ -265,10 +280,10 @@ class Http:
         return None
 
     def _translate(self, error, call, name, until):
-        library = _library()
-        if call.was_cut or (isinstance(error, library.Late) and time.monotonic() >= until - 0.05):
+        lib = library()
+        if call.was_cut or (isinstance(error, lib.Late) and time.monotonic() >= until - 0.05):
             return self._late(name, call.sent)
-        if isinstance(error, library.SSLError) and not call.sent:
+        if isinstance(error, lib.SSLError) and not call.sent:
             found = self._broken(
                 Unauthorized,
                 name,
@@ -281,9 +296,32 @@ class Http:
         return self._broken(Unreachable, name, said, call.sent)
 
 
+class Lent:
+    """Our session, for a library that brings its own requests: same TLS, deadline, retries of reads, address map.
+
+    Every address is one out of an answer, so it goes through `foreign_url`. Errors are ours, and pass through it.
+    """
+
+    def __init__(self, http, timeout_s):
+        self._http, self._timeout_s = http, timeout_s
+
+    def request(self, method, url, *, params=None, json=None, data=None, headers=None, **_theirs):
+        answer = self._http.request(
+            method,
+            self._http.foreign_url(url),
+            params=params,
+            json=json,
+            form=data,
+            headers=headers,
+            timeout_s=self._timeout_s,
+            read=method in ("GET", "HEAD"),
+        )
+        return answer.response
+
+
 def preload():
     """Import the library now, so that forked workers inherit it."""
-    _library()
+    library()
 
 
 def probe(endpoint, timeout_s=3.0):
@@ -358,125 +396,3 @@ def _tls_reason(error):
         if type(one).__name__ == "CertificateError":
             return "its certificate names another server"
     return "TLS failed"
-
-
-# -- a call that can be cut from outside -----------------------------------------------------------
-_current = threading.local()
-
-
-class _Call:
-    """One exchange: its sockets, so that the watch can cut them, and whether anything was sent."""
-
-    def __init__(self):
-        self.sent = False
-        self.was_cut = False
-        self.rtt_ms = None
-        self._connections = []
-
-    def took(self, connection):
-        self._connections.append(connection)
-        if self.was_cut:
-            connection.cut()
-
-    def cut(self):
-        self.was_cut = True
-        for connection in list(self._connections):
-            connection.cut()
-
-
-class _Cuttable:
-    """Mixed into the library's connections.
-
-    A duplicate of the socket is kept because wrapping a socket in TLS takes its descriptor away.
-    """
-
-    _spare = None
-
-    def _new_conn(self):
-        started = time.perf_counter()
-        made = super()._new_conn()
-        self._drop_spare()
-        self._spare = made.dup()
-        call = getattr(_current, "call", None)
-        if call:
-            call.rtt_ms = round((time.perf_counter() - started) * 1000, 3)
-            call.took(self)
-        return made
-
-    def send(self, data):
-        call = getattr(_current, "call", None)
-        if self.sock is None and self.auto_open:
-            self.connect()
-        if call:
-            call.took(self)
-            call.sent = True
-        return super().send(data)
-
-    def cut(self):
-        try:
-            self._spare.shutdown(socket.SHUT_RDWR)
-        except (OSError, AttributeError):
-            pass  # it has ended by itself
-
-    def close(self):
-        self._drop_spare()
-        return super().close()
-
-    def _drop_spare(self):
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            spare.close()
-
-
-@functools.cache
-def _library():
-    """Return what we use of the library. Imported late, unless `preload` was called."""
-    try:
-        import requests
-        import urllib3
-        from requests.adapters import HTTPAdapter
-    except ImportError:
-        raise Invalid("the Python library requests is missing.", way_out="Install requirements.txt.") from None
-
-    class Plain(_Cuttable, urllib3.connection.HTTPConnection):
-        pass
-
-    class Secure(_Cuttable, urllib3.connection.HTTPSConnection):
-        pass
-
-    class PlainPool(urllib3.HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(urllib3.HTTPSConnectionPool):
-        ConnectionCls = Secure
-
-    pools = {"http": PlainPool, "https": SecurePool}
-
-    class Adapter(HTTPAdapter):
-        def __init__(self, server_name, pin):
-            self._extra = {}
-            if server_name:
-                # Both, for a library of either generation: what is sent, and what the certificate
-                # must name.
-                self._extra |= {"server_hostname": server_name, "assert_hostname": server_name}
-            if pin:
-                self._extra["assert_fingerprint"] = pin
-            super().__init__(max_retries=0)
-
-        def init_poolmanager(self, *args, **kwargs):
-            super().init_poolmanager(*args, **kwargs, **self._extra)
-            self.poolmanager.pool_classes_by_scheme = pools
-
-        def proxy_manager_for(self, *args, **kwargs):
-            manager = super().proxy_manager_for(*args, **kwargs, **self._extra)
-            manager.pool_classes_by_scheme = pools
-            return manager
-
-    class Library:
-        Session = requests.Session
-        RequestException = requests.exceptions.RequestException
-        SSLError = requests.exceptions.SSLError
-        Late = requests.exceptions.Timeout
-
-    Library.Adapter = Adapter
-    return Library

@@ -21,6 +21,7 @@ from .errors import Invalid
 PREFIX = "swb-"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 RUN = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
+DEPLOYMENT = re.compile(r"[a-z][a-z0-9_-]{0,29}")
 COMPONENT = re.compile(r"[a-z][a-z0-9_]{0,19}")
 _NAME = re.compile(rf"swb-({RUN.pattern})-({COMPONENT.pattern})(?:(?:\.|--)a([1-9][0-9]{{0,3}}))?")
 
@@ -64,6 +65,17 @@ def name(run, component, attempt=0, dot=True):
         )
     mark = ("." if dot else "--") + f"a{attempt}" if attempt else ""
     return f"{PREFIX}{check_run(run)}-{component}{mark}"
+
+
+def deployed(deployment, component):
+    """Return our name for what serve and provision keep up to date, whichever run made it."""
+    if not DEPLOYMENT.fullmatch(deployment) or RUN.fullmatch(deployment):
+        raise Invalid(
+            f"the deployment {deployment!r} breaks the rule [a-z][a-z0-9_-]{{0,29}}.", way_out="Rename the deployment."
+        )
+    if not COMPONENT.fullmatch(component):
+        raise Invalid(f"component id {component!r} breaks the rule [a-z][a-z0-9_]{{0,19}}.", way_out="Rename it.")
+    return f"{PREFIX}{deployment}-{component}"
 
 
 def parse(text):

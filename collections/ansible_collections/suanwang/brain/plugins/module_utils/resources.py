@@ -386,6 +386,52 @@ class Job:
         return self.state == "succeeded"
 
 
+INSTANCE_STATES = ("starting", "running", "stopped", "suspended", "stopping", "failed", "unknown")
+
+
+@dataclass(frozen=True)
+class InstanceSpec:
+    """A machine as we ask for it. label: what marks it as ours; native_type: the platform's own size, or the least."""
+
+    name: str
+    label: dict[str, str]
+    pool: str
+    image: str
+    native_type: str | None = None
+    cpu: int = 1
+    memory_gib: float | None = None
+    accelerators: int = 0
+    networks: tuple[str, ...] = ()
+    user_data: str | None = None
+
+
+@dataclass(frozen=True)
+class Address:
+    """One address of a machine, on both sides where the site file maps it. port: what is mapped; None for all."""
+
+    network: str
+    private: str
+    private_port: int | None = None
+    public: str | None = None
+    public_port: int | None = None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A machine that a platform made for us. label: the marks it carries there."""
+
+    id: str
+    name: str
+    state: str
+    native_state: str | None = None
+    reason: str | None = None
+    pool: str | None = None
+    native_type: str | None = None
+    addresses: tuple[Address, ...] = ()
+    label: dict[str, str] = dataclasses.field(default_factory=dict)
+    created: str | None = None
+
+
 @dataclass(frozen=True)
 class ReservationSpec:
     """Whole nodes of a pool that nobody else may use. start None: from now; label: kept where a platform keeps one."""
@@ -448,6 +494,14 @@ def from_plain(cls, data):
             read = readers[name]
             found[name] = value if read is None or value is None else read(value)
     return cls(**found)
+
+
+def prepare():
+    """Find the converters of every record class, for processes that are forked from this one."""
+    for cls in list(globals().values()):
+        if isinstance(cls, type) and dataclasses.is_dataclass(cls):
+            _writers(cls)
+            _readers(cls)
 
 
 # What a field's type asks for is found once a class: a fleet has many records of few classes. None: as it is.

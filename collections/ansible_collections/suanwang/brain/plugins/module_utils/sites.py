@@ -50,8 +50,11 @@ class Endpoint:
     profile: str | None = None
     credential: str | None = None
     native_user: str | None = None
+    native_account: str | None = None
+    region: str | None = None
     data: str | None = None
     shell: str | None = None
+    cli_home: str | None = None
     alerts: str | None = None
     observes: tuple = ()
     storage: dict = dataclasses.field(default_factory=dict)
@@ -129,7 +132,7 @@ class Config:
 
     def account(self, site, endpoint, tenant=None):
         """Return the Account of a tenant at an endpoint; no tenant: the site file's own, for perception."""
-        own = Account(endpoint.native_user, None, endpoint.credential)
+        own = Account(endpoint.native_user, endpoint.native_account, endpoint.credential)
         if tenant is None:
             return own
         if tenant not in self.tenants:
@@ -253,8 +256,7 @@ def connect(params):
 
 def observes(endpoint):
     """Return whether an endpoint watches the pools of others instead of having its own."""
-    kind = platform_class(endpoint.platform)
-    return kind.can("pools") is not None and kind.can("usage") is None
+    return platform_class(endpoint.platform).OBSERVES
 
 
 def config_folder(named=None, environ=None):
@@ -348,7 +350,8 @@ def _site(folder, path):
             try:
                 platform_class(endpoint.platform).check_endpoint(folder, endpoint)
             except Invalid as error:
-                raise _wrong(path, number, "profile", error.message, error.way_out) from error
+                field = error.details.get("field", "profile")
+                raise _wrong(path, number, field, error.message, error.way_out) from error
     return Site(
         id=data["site"],
         name=data["name"],

@@ -1,7 +1,7 @@
 # Copyright: SuanWang Brain contributors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a site's monitoring says, laid over the pools that other platforms told of. Pure functions.
+"""What a site's monitoring says, laid over the pools that other platforms told of.
 
 Where a rule covers a pool, the pool's usage is what was measured and nothing else: what the scheduler has given away
 is no substitute for a figure that is missing. An alarm that is gone while its exporter is silent is kept.
@@ -12,10 +12,13 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 
+from ..module_utils import sites
 from ..module_utils.resources import Alarm
+from ..module_utils.resources import from_plain
 from ..module_utils.resources import Observation
 from ..module_utils.resources import Reading
 from ..module_utils.resources import Usage
+from . import clock
 
 KEPT = " (no longer reported, but its exporter is silent)"
 
@@ -59,6 +62,26 @@ def unanswered(endpoint, site, error, since, before):
     )
     left = before.alarms if before else ()
     return remembered(Observation(readings, left), before)
+
+
+def of_store(store, site, now):
+    """Return the Observations in the snapshots of a site. One that is too old is that of a system that is silent."""
+    found = []
+    for endpoint in filter(sites.observes, site.platforms):
+        snapshot = store.snapshot(site.id, endpoint.id)
+        if snapshot is None:
+            continue
+        seen = from_plain(Observation, snapshot["observation"])
+        if clock.seconds_between(snapshot["at"], now) > site.lost_after_s:
+            seen = unanswered(endpoint, site, "its snapshot is too old", snapshot["at"], seen)
+        found.append(seen)
+    return tuple(found)
+
+
+def every_alarm(seen):
+    """Return all alarms of an Observation, those of pools and those of the site, each once."""
+    alarms = [alarm for reading in seen.readings for alarm in reading.alarms]
+    return list({alarm.id: alarm for alarm in (*alarms, *seen.alarms)}.values())
 
 
 def observed(pool, observations):

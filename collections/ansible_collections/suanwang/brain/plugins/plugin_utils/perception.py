@@ -57,6 +57,13 @@ class Glimpse:
         """Return the alarms of the site that belong to no pool."""
         return self.observation.alarms if self.observation else ()
 
+    @property
+    def every_alarm(self):
+        """Return the alarms of all pools, or of a monitoring system all that it knows of."""
+        if self.observation:
+            return observing.every_alarm(self.observation)
+        return [alarm for pool in self.pools for alarm in pool.alarms]
+
 
 class PerceptionPlugin(BaseInventoryPlugin, Constructable):
     """A subclass names its file suffix and its platform; None reads every platform."""
@@ -159,10 +166,11 @@ def perceive(config, store, *, platform=None, only=None, max_age_s=0):
     for one in found:
         if one.observation:
             seen.setdefault(one.site.id, []).append(one.observation)
-    return [_with_use(one, seen.get(one.site.id, ())) for one in found]
+    return [with_use(one, seen.get(one.site.id, ())) for one in found]
 
 
-def _with_use(one, observations):
+def with_use(one, observations):
+    """Return a Glimpse whose pools show what was measured, and the alarms of the monitoring."""
     return dataclasses.replace(one, pools=tuple(observing.observed(pool, observations) for pool in one.pools))
 
 
@@ -191,8 +199,11 @@ def glimpse(config, store, site, endpoint, max_age_s=0):
 def refresh_alarms(config, store, site, endpoint):
     """Read the alarms alone, which is cheaper than everything, into the snapshot; return them, None without a snapshot.
 
-    The other facts keep their time. An alarm without a domain counts for every pool of the endpoint.
+    The other facts keep their time. An alarm without a domain counts for every pool of the endpoint. A monitoring
+    system has nothing else, so it is read as a whole.
     """
+    if sites.observes(endpoint):
+        return glimpse(config, store, site, endpoint).every_alarm
     alarms = config.platform(site.id, endpoint.id).alarms()
     snapshot = store.snapshot(site.id, endpoint.id)
     if snapshot is None:

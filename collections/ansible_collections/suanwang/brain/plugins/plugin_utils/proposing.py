@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 
+from ..module_utils.resources import Alarm
 from ..module_utils.resources import from_plain
 from ..module_utils.resources import Pool
 from . import clock
 from . import intake
+from . import observing
 from .planning.plan import build
 from .planning.propose import propose
 from .promised import promised
@@ -63,31 +65,39 @@ def planned(reading, chosen, config, run, requester, now):
 
 @dataclasses.dataclass(frozen=True)
 class Remembered:
-    """What the store remembers of one platform endpoint; at is None where it was never read."""
+    """What the store remembers of one platform endpoint; at is None where it was never read.
+
+    alarms: those of a monitoring system that belong to no pool.
+    """
 
     site: object
     endpoint: object
     pools: tuple[Pool, ...]
     state: str
     at: str | None
+    alarms: tuple = ()
 
 
 def remembered(config, store, now):
     """Return a Remembered for each platform endpoint, from the snapshots alone: no network is touched."""
     found = []
     for _name, site in sorted(config.sites.items()):
+        measured = observing.of_store(store, site, now)
         for endpoint in site.platforms:
             snapshot = store.snapshot(site.id, endpoint.id)
             if snapshot is None:
                 found.append(Remembered(site, endpoint, (), "lost", None))
                 continue
-            pools = tuple(from_plain(Pool, plain) for plain in snapshot["pools"])
+            pools = tuple(from_plain(Pool, plain) for plain in snapshot.get("pools", ()))
+            pools = tuple(observing.observed(pool, measured) for pool in pools)
             state = _state(site, pools, clock.seconds_between(snapshot["at"], now))
             if state in ("stale", "lost"):
                 pools = tuple(
                     dataclasses.replace(pool, seen=dataclasses.replace(pool.seen, state=state)) for pool in pools
                 )
-            found.append(Remembered(site, endpoint, pools, state, snapshot["at"]))
+            left = snapshot.get("observation", {}).get("alarms", ())
+            alarms = tuple(from_plain(Alarm, plain) for plain in left)
+            found.append(Remembered(site, endpoint, pools, state, snapshot["at"], alarms))
     return found
 
 

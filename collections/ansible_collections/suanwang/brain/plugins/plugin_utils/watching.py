@@ -16,8 +16,10 @@ import time
 from ..module_utils.errors import BrainError
 from ..module_utils.resources import to_plain
 from . import clock
+from . import observing
 from .perception import glimpse
 from .perception import refresh_alarms
+from .perception import with_use
 
 #: Alarms are read so many times in one interval.
 ALARMS_AN_INTERVAL = 3
@@ -68,10 +70,11 @@ class Watch:
             began = time.monotonic()
             if began >= next_read:
                 found = glimpse(self.config, self.store, site, endpoint)
+                found = with_use(found, observing.of_store(self.store, site, clock.now()))
                 took = time.monotonic() - began
                 next_read = began + max(SHORTEST_S, PLANNED * site.poll_interval_s - took)
                 self._record(found)
-                alarms = self._tell_alarms(name, alarms, [a for pool in found.pools for a in pool.alarms])
+                alarms = self._tell_alarms(name, alarms, found.every_alarm)
                 said = self._tell(name, said, _summary(found))
                 with self._lock:
                     self.reads[name] = self.reads.get(name, 0) + 1

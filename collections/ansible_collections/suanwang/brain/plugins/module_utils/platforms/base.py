@@ -59,6 +59,10 @@ class Platform:
     NAME_RULE = NameRule(64, "A-Za-z0-9._-")
     FIND_BY_NAME = "none"
     KEEPS_LABEL = False
+    #: It has no pools, and watches those of other platforms of its site.
+    OBSERVES = False
+    #: How it holds what a run will need: `reservation`, `standing` (what runs there holds it), or `none`.
+    RESERVES = "none"
     #: verb → why not. A verb that is not here works.
     CAPABILITIES = dict.fromkeys(VERBS, "This platform file has no such verb.")
 
@@ -159,6 +163,19 @@ class Platform:
     def unserve(self, name):
         """End an inference service. One that is gone is fine."""
         self.refuse("unserve")
+
+    # -- machines ----------------------------------------------------------------------------------------------
+    def instance(self, name):
+        """Return the Instance of that name, or None only if the platform said so without an error."""
+        self.refuse("instance")
+
+    def create_instance(self, spec):
+        """Ask for the machine of an InstanceSpec once, without retry, and return its Instance."""
+        self.refuse("create_instance")
+
+    def delete_instance(self, instance):
+        """Ask for the end of an Instance. One that is gone is fine."""
+        self.refuse("delete_instance")
 
     # -- files: by the endpoint that the site file names under `data` -----------------------------------------
     @property

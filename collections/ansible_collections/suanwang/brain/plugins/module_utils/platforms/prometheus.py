@@ -105,6 +105,7 @@ class Prometheus(Platform):
     """One Prometheus, and the Alertmanager that the site file names beside it."""
 
     NAME = "prometheus"
+    OBSERVES = True
     CAPABILITIES = dict.fromkeys(
         set(VERBS) - {"ping", "alarms", "usage"}, "it watches the machines of other platforms and runs nothing."
     )

@@ -11,6 +11,8 @@ from .dataset import DATASET
 from .dataset import DATASET_INFO
 from .inference_service import INFERENCE_SERVICE
 from .inference_service import INFERENCE_SERVICE_INFO
+from .instance import INSTANCE
+from .instance import INSTANCE_INFO
 from .job import JOB
 from .job import JOB_INFO
 from .pools import POOL_INFO
@@ -24,6 +26,8 @@ VERBS = {
     "dataset_info": DATASET_INFO,
     "inference_service": INFERENCE_SERVICE,
     "inference_service_info": INFERENCE_SERVICE_INFO,
+    "instance": INSTANCE,
+    "instance_info": INSTANCE_INFO,
     "job": JOB,
     "job_info": JOB_INFO,
     "pool_info": POOL_INFO,
