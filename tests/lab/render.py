@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from tests.lab import keys
+from tests.lab.openstack import spec as cloud
 
 GENERATED = ("credentials", "ca.pem", "known_hosts", "allowed_signers")
 PRINCIPALS = ("requester", "approver", "webhook")
@@ -25,7 +26,10 @@ PEOPLE = {"requester": ["requester"], "approver": ["approver"], "operator": ["ow
 PORT = re.compile(r"(\bport:\s*)(\d+)")
 HARDWARE = yaml.safe_load(Path(__file__).with_name("sites.yml").read_text())
 #: endpoints with a process of their own: "<site>/<endpoint>" → hardware
-APART = yaml.safe_load((Path(__file__).parent / "profiled" / "hardware.yml").read_text())
+APART = {
+    **yaml.safe_load((Path(__file__).parent / "profiled" / "hardware.yml").read_text()),
+    "hunan/cloud": cloud.ROWS,
+}
 
 
 def site_files(source: Path, wanted=None, more: Path | None = None) -> dict[str, Path]:
@@ -148,7 +152,9 @@ def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[st
         for endpoint in site["endpoints"]:
             apart = f"{name}/{endpoint['id']}"
             if apart in APART:
-                needs[apart] = _apart(authority, secrets / name / endpoint["id"], credentials, endpoint)
+                place = authority, secrets / name / endpoint["id"], credentials, endpoint
+                is_cloud = endpoint["platform"] == "openstack"
+                needs[apart] = cloud.need(*place, site["address_map"]) if is_cloud else _apart(*place)
                 continue
             address, port = endpoint["address"], endpoint["port"]
             need = {"id": endpoint["id"], "protocol": endpoint["protocol"], "address": address,
