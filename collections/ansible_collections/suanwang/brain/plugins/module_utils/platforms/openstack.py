@@ -41,7 +41,7 @@ AUTH = "/v3"
 DOMAIN = "Default"
 
 # -- PATHS: service → path; microversions are the newest that both sides know -----------------------
-COMPUTE, PLACEMENT = "2.90", "1.39"
+VERSIONS = {"compute": "2.90", "placement": "1.39"}
 AGGREGATES, HYPERVISORS, FLAVORS = "/os-aggregates", "/os-hypervisors/detail", "/flavors/detail"
 ZONES, QUOTAS, SERVERS = "/os-availability-zone", "/os-quota-sets/{}/detail", "/servers/detail"
 SERVER, NEW_SERVER = "/servers/{}", "/servers"
@@ -112,10 +112,14 @@ class OpenStack(Platform):
     for _verb in "ping pools quota create_instance instance delete_instance".split():
         del CAPABILITIES[_verb]
 
+    def __init__(self, connection):
+        super().__init__(connection)
+        self._versions = {}
+
     # -- perception --------------------------------------------------------------------------------
     def ping(self):
         """Return {version, api, project}: the newest compute microversion, those that are spoken, and our project."""
-        newest = {name: self._newest(name) for name in ("compute", "placement")}
+        newest = {name: self._newest(name) for name in VERSIONS}
         return {
             "version": newest["compute"],
             "api": {name: self._version(name) for name in newest},
