@@ -289,10 +289,12 @@ class OpenStack(Platform):
         data = self._guarded(f"GET {service}", lambda: getattr(self._cloud, service).get_endpoint_data())
         return text.version(data.max_microversion if data else None)
 
-    @functools.cache  # noqa: B019
     def _version(self, service):
-        wanted = {"compute": COMPUTE, "placement": PLACEMENT}.get(service)
-        return wanted and min(wanted, self._newest(service) or wanted, key=text.number)
+        """Return the microversion that is spoken with a service: the wanted one, or the newest that it has."""
+        wanted = VERSIONS.get(service)
+        if wanted and service not in self._versions:
+            self._versions[service] = min(wanted, self._newest(service) or wanted, key=text.number)
+        return self._versions.get(service)
 
     def _rows(self, kind, service, path, params=None):
         """Return the rows of a list, all of its pages: a full last page has a link to an empty one."""
