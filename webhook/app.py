@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from apiflask import APIBlueprint
 from apiflask import APIFlask
 from flask import g
+from flask import request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
@@ -15,6 +17,7 @@ from . import problems
 from .api import approvals
 from .api import audit
 from .api import catalogue
+from .api import deliveries
 from .api import fleet
 from .api import health
 from .api import proposals
@@ -24,10 +27,31 @@ from .api import tasks
 from .api import tokens
 from .database import Database
 from .desk.desk import Desk
+from .login import cas
+from .login import oidc
+from .pages import approvals as approval_pages
+from .pages import audit as audit_pages
+from .pages import frame
+from .pages import home as home_pages
+from .pages import proposals as proposal_pages
+from .pages import providers as provider_pages
+from .pages import runs as run_pages
+from .pages import session as session_pages
+from .pages import tasks as task_pages
 from .problems import Problem
 from .runs.events import Watchers
 
-API = (health, session, tokens, catalogue, tasks, proposals, approvals, runs, fleet, audit)
+PAGES = (
+    home_pages,
+    session_pages,
+    provider_pages,
+    task_pages,
+    proposal_pages,
+    approval_pages,
+    run_pages,
+    audit_pages,
+)
+API = (health, session, tokens, catalogue, tasks, proposals, approvals, runs, fleet, audit, deliveries)
 
 
 def create_app(settings=None):
@@ -48,18 +72,35 @@ def build(settings, desk):
         MAX_CONTENT_LENGTH=settings.file.limits.body_mib << 20,
         VALIDATION_ERROR_STATUS_CODE=422,
         AUTO_404_RESPONSE=False,
+        # Flask's own session holds nothing but a login that is under way at a provider.
+        SECRET_KEY=settings.own_key(),
+        SESSION_COOKIE_NAME="suanwang-login",
+        SESSION_COOKIE_SECURE=settings.secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
     )
     app.json.sort_keys = False
     app.extensions["desk"] = desk
     app.extensions["watchers"] = Watchers(settings.file.limits.watchers)
     app.error_processor(_validation)
-    problems.install(app)
+    app.extensions["providers"] = _providers(app, settings)
+    frame.install(app)
+    problems.install(app, frame.problem)
     guard.install(app, desk)
     for module in API:
         app.register_blueprint(module.blueprint)
+    pages = APIBlueprint("pages", __name__, enable_openapi=False)
+    for module in PAGES:
+        pages.register_blueprint(module.blueprint)
+    app.register_blueprint(pages)
     _limit(app, settings)
     app.spec_processor(_described)
     return app
+
+
+def _providers(app, settings):
+    made = {"oidc": lambda: oidc.Provider(app, settings), "cas": lambda: cas.Server(settings)}
+    return {name: made[name]() for name in settings.file.login if name in made}
 
 
 def _limit(app, settings):
@@ -69,7 +110,9 @@ def _limit(app, settings):
         app=app, default_limits=[limits.rate], storage_uri="memory://", headers_enabled=True,
     )  # fmt: skip
     app.extensions["limiter_"] = limiter
-    limiter.limit(limits.rate_login, key_func=get_remote_address)(app.view_functions["session.enter"])
+    rates = {"session.enter": limits.rate_login, "pages.session.enter": limits.rate_login}
+    for name, rate in {**rates, "deliveries.deliver": limits.rate_delivery}.items():
+        app.view_functions[name] = limiter.limit(rate, key_func=get_remote_address)(app.view_functions[name])
 
 
 def _validation(error):
@@ -80,6 +123,8 @@ def _validation(error):
             for field, said in place.items():
                 sentence = said[0] if isinstance(said, list) else str(said)
                 return problems.answer(error.status_code, sentence, field=None if field == "_schema" else field)
+    if not request.path.startswith(problems.FOR_PROGRAMS):
+        return frame.problem(error.status_code, error.message, {})
     return problems.answer(error.status_code, error.message)
 
 

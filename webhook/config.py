@@ -65,6 +65,7 @@ class Source(Part):
     principal: str
     tenant: str
     task: str | None = None
+    window_s: int = Field(default=300, ge=1, le=3600)
 
 
 class Signer(Part):
@@ -85,7 +86,6 @@ class Limits(Part):
     session_h: int = Field(default=12, ge=1, le=168)
     token_d: int = Field(default=90, ge=1, le=366)
     plan_s: int = Field(default=60, ge=1)
-    delivery_window_s: int = Field(default=300, ge=1, le=3600)
 
 
 class File(Part):

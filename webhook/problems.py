@@ -27,6 +27,8 @@ STATUS = {
     errors.Conflict: 409,
     errors.Timeout: 504,
 }
+#: Where programs ask, and get JSON; everywhere else a person looks.
+FOR_PROGRAMS = ("/api/", "/hooks/", "/healthz", "/metrics", "/openapi.json")
 TITLES = {
     400: "This is not a request we can read",
     401: "Log in first",
@@ -96,7 +98,7 @@ def install(app, page=None):
         status, detail, more = found
         if isinstance(error, HTTPException) and error.response is not None:
             return error.response
-        if page is not None and not request.path.startswith(("/api/", "/hooks/")):
+        if page is not None and not request.path.startswith(FOR_PROGRAMS):
             return page(status, detail, more)
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
         return answer(status, detail, headers, **more)

@@ -69,6 +69,44 @@ ROUTES = {
     "fleet.pause": _OPERATE,
 }
 
+#: page → the API endpoint whose rights it has.
+PAGES = {
+    "home.index": "fleet.pools",
+    "home.fleet": "fleet.pools",
+    "home.language": "health.docs",
+    "session.show": "session.enter",
+    "session.enter": "session.enter",
+    "session.leave": "session.leave",
+    "session.account": "tokens.index",
+    "session.make_token": "tokens.make",
+    "session.revoke": "tokens.revoke",
+    "tasks.index": "tasks.index",
+    "tasks.new": "tasks.make",
+    "tasks.make": "tasks.make",
+    "tasks.show": "tasks.show",
+    "tasks.withdraw": "tasks.withdraw",
+    "proposals.make": "proposals.make",
+    "proposals.confirm": "proposals.confirm",
+    "proposals.tune": "proposals.revise",
+    "proposals.attempt": "proposals.revise",
+    "proposals.revise": "proposals.revise",
+    "approvals.plan": "tasks.plan",
+    "approvals.check": "tasks.plan",
+    "approvals.approve": "approvals.approve",
+    "approvals.reject": "approvals.reject",
+    "runs.index": "runs.index",
+    "runs.show": "runs.show",
+    "runs.part": "runs.show",
+    "runs.report": "runs.show",
+    "runs.cancel": "runs.cancel",
+    "runs.resume": "runs.resume",
+    "audit.index": "audit.index",
+}
+ROUTES |= {f"pages.{page}": ROUTES[endpoint] for page, endpoint in PAGES.items()}
+# What an identity provider sends people and logout tokens to.
+ROUTES |= {f"pages.providers.{name}": EVERYONE for name in ("oidc", "oidc_back", "cas", "cas_back")}
+ROUTES |= {f"pages.providers.{name}": SIGNED for name in ("oidc_logout", "cas_logout")}
+
 
 @dataclasses.dataclass(frozen=True)
 class Caller:

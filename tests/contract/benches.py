@@ -33,6 +33,8 @@ class Bench(ABC):
 
     #: pool name, its architecture, accelerator model, cards, cores and nodes, as the server has them
     expected: dict
+    #: what the platform does not tell an ordinary user: ``queue`` of everybody, ``times`` of jobs
+    unknown = frozenset()
 
     @abstractmethod
     def platform(self, tenant="demo"):
@@ -372,6 +374,9 @@ class ProfiledBench(Bench):
         while any(job.state not in JOB_ENDED for job in platform.jobs()):
             assert time.monotonic() < until, platform.jobs()
             time.sleep(0.05)
+        self.close(platform)
+
+    def close(self, platform):
         platform.connection.http.close()
 
     def forget_finished(self):
@@ -391,6 +396,30 @@ class ProfiledBench(Bench):
 
     def stop(self):
         self.lab.stop()
+
+
+class DonauBench(ProfiledBench):
+    """The lab's site hangzhou-c: commands on its login node, and nothing else."""
+
+    unknown = frozenset({"queue", "times"})
+
+    def __init__(self, folder):
+        expected = expects("root.npu", "aarch64", "npu", 16, 256, 2)
+        zone = {"TZ": "Asia/Shanghai"}
+        super().__init__(
+            folder, ("hangzhou-c", "donau"), "dsub --name", expected, sites=["hangzhou-c"], more=True, environment=zone
+        )
+
+    def close(self, platform):
+        platform.files.close()
+
+    @contextlib.contextmanager
+    def expired(self):
+        self.site.set(token="expired")
+        try:
+            yield
+        finally:
+            self.site.set(token="good")
 
 
 def expects(pool, arch, native, accelerators, cpu, nodes):
@@ -416,6 +445,7 @@ def custom(folder):
 BENCHES = {
     "aofei": aofei,
     "custom": custom,
+    "donau": DonauBench,
     "openstack": OpenStackBench,
     "prometheus": PrometheusBench,
     "slurm": SlurmBench,

@@ -98,7 +98,10 @@ def test_our_work_shows_in_its_pool_and_its_end_frees_it(bench, platform, name, 
     job = until(platform, name, "running")
     pool = platform.pools()[0]
     assert pool.free.accelerators == before.free.accelerators - 2
-    assert pool.queue.running == before.queue.running + 1
+    if "queue" in bench.unknown:
+        assert pool.queue.running is None
+    else:
+        assert pool.queue.running == before.queue.running + 1
     (ours,) = pool.ours
     assert (ours.run, ours.component, ours.state) == (*names.parse(name)[:2], "running")
     assert (ours.accelerators, ours.cpu, ours.nodes) == (2, 4, 1)
@@ -132,7 +135,8 @@ def test_a_job_is_found_by_name_and_polled_to_success(bench, platform, name, unt
     assert found.id == made.id and found.state in JOB_STATES
     job = until(platform, name, *JOB_ENDED)
     assert job.ended_well and job.exit_code == 0
-    assert job.label in (spec.label, None) and job.started and job.ended
+    assert job.label in (spec.label, None)
+    assert bool(job.started and job.ended) != ("times" in bench.unknown)
     assert job.pool == f"{platform.site.id}/{platform.endpoint.id}/{spec.pool}"
     assert platform.files.tail(spec.log) == ["hello", spec.workdir]
     assert name in [one.name for one in platform.jobs()]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the engine of profiled platforms does about a site's troubles, on stand-ins of three shapes."""
 
+import dataclasses
 import hashlib
 import time
 
@@ -14,6 +15,8 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Refus
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unauthorized
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unreachable
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JOB_ENDED
+from ansible_collections.suanwang.brain.plugins.module_utils.resources import Path
+from ansible_collections.suanwang.brain.plugins.plugin_utils.perception import completed
 
 PLATFORM = ("aofei", "custom", "tianyin")
 
@@ -217,3 +220,26 @@ def test_an_empty_folder_goes_and_a_full_one_stays(platform):
     assert files.remove_if_empty(f"{files.root()}/one/two") is True
     assert files.remove_if_empty(f"{files.root()}/one/two") is False
     assert not files.exists(f"{files.root()}/one/two")
+
+
+# -- images -----------------------------------------------------------------------------------------
+def test_the_images_that_a_platform_lists_are_facts_and_others_are_refused(bench, platform, name, spec, until):
+    (pool,) = platform.pools()
+    if not platform.talk.can("images"):
+        assert pool.images is None
+        return
+    assert "pytorch:2.4-cuda12" in pool.images
+    with pytest.raises(NotFound) as caught:
+        platform.submit(spec(image="nobodys:1"))
+    assert "nobodys:1" in str(caught.value) and platform.job(name) is None
+    platform.submit(spec(image="pytorch:2.4-cuda12"))
+    assert until(platform, name, *JOB_ENDED).ended_well
+
+
+def test_a_framework_whose_image_is_not_listed_is_not_there(bench, platform):
+    site, endpoint = platform.site, platform.endpoint
+    (pool,) = platform.pools()
+    gone = dataclasses.replace(pool, images=("base-python:3.11",))
+    named = {runtime["framework"] for runtime in site.runtimes if runtime.get("image")}
+    there = {runtime.framework for runtime in completed(gone, site, endpoint, Path(), "2026-11-25T00:00:00Z").runtimes}
+    assert there == {runtime["framework"] for runtime in site.runtimes} - (named - {"none"})

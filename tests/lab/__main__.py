@@ -1,4 +1,8 @@
-"""``python -m tests.lab up | down | status | run``: the lab at its committed ports, in the background."""
+"""``python -m tests.lab up | down | status | run``: the lab at its committed ports, in the background.
+
+With ``--more`` before the verb: a lab of its own, at free ports, with what ``config/lab/more`` lays over the sites
+(AoFei, TianYin). ``up`` prints its config folder, which SUANWANG_CONFIG takes.
+"""
 
 import sys
 
@@ -44,6 +48,7 @@ def status(lab: Lab) -> int:
 
 def main(argv: list[str]) -> int:
     commands = {"up": up, "down": down, "status": status}
+    more, argv = argv[:1] == ["--more"], argv[argv[:1] == ["--more"] :]
     verb = argv[0] if argv else ""
     if verb == "run":
         from tests.lab import tour
@@ -52,6 +57,8 @@ def main(argv: list[str]) -> int:
     if verb not in commands or argv[1:]:
         print(__doc__, file=sys.stderr)
         return 2
+    if more:
+        return commands[verb](Lab(default_state().with_name("more"), background=True, more=True))
     return commands[verb](Lab(default_state(), ports="committed", background=True))
 
 

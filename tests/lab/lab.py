@@ -180,8 +180,8 @@ def _answers(endpoint: dict) -> bool:
 class Lab:
     """All sites of a config folder. `ports`: "free" (an own copy of it) or "committed" (as they stand there).
 
-    more: with the sites and endpoints of its folder `more`, which are not started unless asked for; free ports only. An
-    endpoint with a process of its own is a site here by the name ``<site>/<endpoint>``.
+    more: with what its folder `more` lays over it: sites and endpoints not started unless asked for; free ports only.
+    An endpoint with a process of its own is a site here by the name ``<site>/<endpoint>``.
     """
 
     def __init__(
@@ -256,7 +256,7 @@ class Lab:
             if old and not self.background:  # a test run that died left them
                 self._stop_all()
                 old = []
-            expected = render.processes(render.site_files(self.source, self.wanted, self.more))
+            expected = render.processes(self.source, self.wanted, self.more)
             if {site.name for site in old} == expected and self._still_fit():
                 return self
             for attempt in (1, 2, 3):

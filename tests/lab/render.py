@@ -27,16 +27,16 @@ PORT = re.compile(r"(\bport:\s*)(\d+)")
 HARDWARE = yaml.safe_load(Path(__file__).with_name("sites.yml").read_text())
 #: endpoints with a process of their own: "<site>/<endpoint>" → hardware
 APART = {
-    **yaml.safe_load((Path(__file__).parent / "profiled" / "hardware.yml").read_text()),
-    "hunan/cloud": cloud.ROWS,
+    name: {**row, "module": f"tests.lab.{kind}"}
+    for kind in ("donau", "openstack", "profiled")
+    for name, row in yaml.safe_load((Path(__file__).parent / kind / "hardware.yml").read_text()).items()
 }
 
 
-def site_files(source: Path, wanted=None, more: Path | None = None) -> dict[str, Path]:
-    """Return site name → file for the lab sites of a config folder and the one laid over it, `wanted` only if given."""
-    paths = {path.name: path for folder in filter(None, (source, more)) for path in (folder / "sites").glob("*.yml")}
+def site_files(source: Path, wanted=None) -> dict[str, Path]:
+    """Return site name → file for the lab sites of a config folder, `wanted` only if given."""
     found = {}
-    for _name, path in sorted(paths.items()):
+    for path in sorted((source / "sites").glob("*.yml")):
         site = yaml.safe_load(path.read_text())
         if wanted is None or site["site"] in wanted:
             if not site.get("lab"):
@@ -50,13 +50,22 @@ def site_files(source: Path, wanted=None, more: Path | None = None) -> dict[str,
     return found
 
 
-def processes(files: dict[str, Path]) -> set[str]:
-    """Return the names of the processes that serve these sites: a site, or an endpoint that has one of its own."""
+def processes(source: Path, wanted=None, more: Path | None = None) -> set[str]:
+    """Return the names of the processes that serve a config folder: a site, or an endpoint that has one of its own."""
     found = set()
-    for site, path in files.items():
-        names = {f"{site}/{endpoint['id']}" for endpoint in yaml.safe_load(path.read_text())["endpoints"]}
-        found |= names & set(APART) | ({site} if names - set(APART) else set())
+    for folder in filter(None, (source, more)):
+        for path in (folder / "sites").glob("*.yml"):
+            if wanted is None or path.stem in wanted:
+                names = {f"{path.stem}/{row['id']}" for row in yaml.safe_load(path.read_text())["endpoints"]}
+                found |= names & set(APART) | ({path.stem} if names - set(APART) else set())
     return found
+
+
+def laid_over(base, more):
+    """Return a document with another one laid over it: mappings by key, lists one behind the other."""
+    if isinstance(base, dict) and isinstance(more, dict):
+        return {**base, **{key: laid_over(base.get(key), value) for key, value in more.items()}}
+    return base + more if isinstance(base, list) and isinstance(more, list) else more
 
 
 def free_port(address: str, taken: set[int]) -> int:
@@ -86,8 +95,11 @@ def copy_with_free_ports(source: Path, target: Path, remembered: dict, more: Pat
     """
     target.mkdir(parents=True, exist_ok=True)
     shutil.copytree(source, target, dirs_exist_ok=True, ignore=lambda _, names: set(names) & {*GENERATED, "more"})
-    if more:
-        shutil.copytree(more, target, dirs_exist_ok=True)
+    for path in more.rglob("*.yml") if more else ():
+        file = target / path.relative_to(more)
+        base = yaml.safe_load(file.read_text()) if file.exists() else None
+        whole = laid_over(base, yaml.safe_load(path.read_text()))
+        file.write_text(yaml.safe_dump(whole, allow_unicode=True, sort_keys=False))
     ports, taken = {}, set()
     for path in sorted((target / "sites").glob("*.yml")):
         text = path.read_text()
@@ -120,8 +132,17 @@ def _apart(authority, folder: Path, credentials: Path, endpoint: dict) -> dict:
     keys.write_private(credentials / endpoint["credential"], secret.read_bytes())
     pair = authority.serve(endpoint["tls"]["server_name"], endpoint["address"], folder)
     row = {key: endpoint[key] for key in ("id", "protocol", "address", "port", "platform")}
-    return {"module": "tests.lab.profiled", "secret": str(secret),
-            "endpoints": [{**row, "certificate": str(pair[0]), "key": str(pair[1])}]}  # fmt: skip
+    return {"secret": str(secret), "endpoints": [{**row, "certificate": str(pair[0]), "key": str(pair[1])}]}
+
+
+def _apart_login(folder: Path, credentials: Path, endpoint: dict, known: list[str]) -> dict:
+    """Return what the process of one login node needs; its host key goes to `known`."""
+    host = keys.ssh_key(folder / "ssh_host_ed25519_key", f"{endpoint['id']} host")
+    login = keys.ssh_key(folder / "login", f"{endpoint['id']} login")
+    known.append(f"[{endpoint['address']}]:{endpoint['port']} {host}")
+    keys.write_private(credentials / endpoint["credential"], (folder / "login").read_bytes())
+    row = {key: endpoint[key] for key in ("id", "protocol", "address", "port", "platform")}
+    return {"endpoints": [row], "host_key": str(folder / "ssh_host_ed25519_key"), "authorized_key": login}
 
 
 def _write(path: Path, text: str) -> None:
@@ -152,9 +173,14 @@ def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[st
         for endpoint in site["endpoints"]:
             apart = f"{name}/{endpoint['id']}"
             if apart in APART:
-                place = authority, secrets / name / endpoint["id"], credentials, endpoint
-                is_cloud = endpoint["platform"] == "openstack"
-                needs[apart] = cloud.need(*place, site["address_map"]) if is_cloud else _apart(*place)
+                place = secrets / name / endpoint["id"]
+                if endpoint["protocol"] == "ssh":
+                    needs[apart] = _apart_login(place, credentials, endpoint, known)
+                elif endpoint["platform"] == "openstack":
+                    needs[apart] = cloud.need(authority, place, credentials, endpoint, site["address_map"])
+                else:
+                    needs[apart] = _apart(authority, place, credentials, endpoint)
+                needs[apart]["module"] = APART[apart]["module"]
                 continue
             address, port = endpoint["address"], endpoint["port"]
             need = {"id": endpoint["id"], "protocol": endpoint["protocol"], "address": address,

@@ -1,4 +1,4 @@
-"""The digits, the same bytes of code and data, trained on each profiled platform by the playbooks a user runs."""
+"""The digits, the same bytes of code and data, trained on each further platform by the playbooks a user runs."""
 
 import hashlib
 import json
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+import yaml
 
 from tests.contract.benches import THIRD
 from tests.lab.lab import Lab
@@ -15,6 +16,7 @@ from tests.playbooks.project import Project
 #: platform → its place, what only that platform has, and the lab it is in
 PLACES = {
     "aofei": ("hangzhou-b/aofei", "h800-sxm", {"sites": ["hangzhou-b"], "more": True}),
+    "donau": ("hangzhou-c/donau", "910b4", {"sites": ["hangzhou-c"], "more": True}),
     "tianyin": ("hunan/tianyin", "910b3", {"sites": ["hunan"], "more": True}),
     "custom": ("lakeside/third", "l20", {"source": THIRD}),
 }
@@ -24,6 +26,7 @@ PLACES = {
 def trained(request, tmp_path_factory):
     """A digits run taken to its end on one platform; yields (project, run, place, site)."""
     place, model, options = PLACES[request.param]
+    site = place.partition("/")[0]
     folder = tmp_path_factory.mktemp(request.param)
     task = (CHECKOUT / "examples/digits/task.yml").read_text()
     assert "accelerators: 1," in task
@@ -32,11 +35,11 @@ def trained(request, tmp_path_factory):
     (folder / "code").symlink_to(CHECKOUT / "examples/digits/code")
     (folder / "task.yml").write_text(task)
     with Lab(folder / "lab", **options) as lab:
-        for other in [path for path in (lab.config / "sites").glob("*.yml") if path.stem != place.partition("/")[0]]:
+        for other in [path for path in (lab.config / "sites").glob("*.yml") if path.stem != site]:
             other.unlink()
         links = lab.config / "links.yml"
-        kept = [line for line in links.read_text().splitlines() if place.partition("/")[0] in line]
-        links.write_text("\n".join(["links:", *kept, ""]))
+        kept = [row for row in yaml.safe_load(links.read_text())["links"] if site in row.values()]
+        links.write_text(yaml.safe_dump({"links": kept}))
         project = Project(lab, folder)
         run = project.approved(folder / "task.yml")
         project.apply(run).good()

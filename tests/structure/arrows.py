@@ -82,7 +82,7 @@ PLACES = {
     "webhook/app.py": "webhook app",
     "webhook/__main__.py": "webhook app",
     "webhook/runs/": "webhook runs",
-    **{f"webhook/{name}": "webhook records" for name in ("states.py", "database.py", "models.py", "migrations/")},
+    **{f"webhook/{name}": "webhook records" for name in "states.py database.py models.py audit.py migrations/".split()},
 }
 
 # Package → the files that may import it.

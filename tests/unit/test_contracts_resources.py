@@ -34,6 +34,7 @@ POOL = r.Pool(
     storage=r.Storage(900.5, 1000),
     price=r.Price(900, 6),
     power=r.Power(310, 90, 1.25),
+    images=("mindspore:2.4",),
     runtimes=(r.Runtime("mindspore", "2.4", "aarch64", "910b3", ("{root}/python3", "-u")),),
     data_levels=("public", "internal"),
     alarms=(r.Alarm("a-1", "node down", "critical", "2026-11-25T03:00:00Z", "hunan", None),),

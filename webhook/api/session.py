@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 from flask import current_app
 from flask import request
 
+from ..login import cookies
 from ..login import lab
 from ..login import sessions
 from ..problems import Problem
@@ -14,19 +15,6 @@ from .here import caller
 from .here import desk
 
 blueprint = APIBlueprint("session", __name__, url_prefix="/api/v1/session", tag="Session")
-
-
-def cookie_name(settings):
-    """The name says to the browser that no other host may set it; over plain HTTP it could not be kept."""
-    return "__Host-suanwang" if settings.secure else "suanwang"
-
-
-def set_cookie(answer, settings, cookie):
-    answer.set_cookie(
-        cookie_name(settings), cookie, max_age=3600 * settings.file.limits.session_h, path="/",
-        secure=settings.secure, httponly=True, samesite="Lax",
-    )  # fmt: skip
-    return answer
 
 
 def record(who):
@@ -53,7 +41,7 @@ def enter(asked):
     """Log in as one of the lab's people. The answer sets the cookie, and holds what X-CSRF-Token must be."""
     cookie, who = admit(asked.principal, asked.password)
     answer = current_app.make_response((record(who).model_dump(), 201))
-    return set_cookie(answer, desk().settings, cookie)
+    return cookies.put(answer, desk().settings, cookie)
 
 
 @blueprint.get("")
@@ -68,9 +56,7 @@ def show():
 def leave():
     """Log out."""
     settings = desk().settings
-    cookie = request.cookies.get(cookie_name(settings))
+    cookie = request.cookies.get(cookies.name(settings))
     if cookie and caller().how == "session":
         sessions.leave(desk(), cookie, caller())
-    answer = current_app.make_response(("", 204))
-    answer.delete_cookie(cookie_name(settings), path="/", secure=settings.secure, httponly=True, samesite="Lax")
-    return answer
+    return cookies.drop(current_app.make_response(("", 204)), settings)

@@ -16,9 +16,11 @@ from ..models import Answer
 from ..models import Launch
 from ..models import Login
 from ..models import Task
+from ..rights import Caller
 from ..states import Illegal
 from . import approvals
 from . import proposals
+from .deliveries import SOURCE
 from .desk import Clash
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,20 @@ def plan_waiting(desk):
             proposals.propose(desk, run, "service")
         except (BrainError, Clash, Illegal, database.Stale) as error:
             log.info("task %s still waits for proposals: %s", run, error)
+
+
+def confirm_deliveries(desk):
+    """Ask for approval of what a signed webhook asked for: of the first proposal, as the task's weights order them."""
+    with desk.database.read() as session:
+        query = select(Task).where(Task.state == "proposed", Task.round == 1, Task.source.startswith(SOURCE))
+        rows = list(session.scalars(query))
+    for row in rows:
+        caller = Caller(row.requester, row.requester, ("requester",), (row.tenant,), "signed")
+        try:
+            _task, found = proposals.index(desk, caller, row.id)
+            proposals.confirm(desk, caller, row.id, found[0].id)
+        except (BrainError, Clash, Illegal, database.Stale) as error:
+            log.warning("task %s of a delivery: %s", row.id, error)
 
 
 def take_up_signatures(desk):
@@ -91,5 +107,5 @@ def tidy(desk):
             stream.write(f"{number} {text}\n")
 
 
-OFTEN = (plan_waiting, take_up_signatures)
+OFTEN = (plan_waiting, confirm_deliveries, take_up_signatures)
 SELDOM = (expire, tidy)

@@ -33,6 +33,8 @@ def make(desk, caller, asked, name_rule, source="api", run=None):
     run = run or desk.new_id()
     with desk.database.read() as session:
         made = session.get(Task, run)
+    if made is not None and made.requester != caller.principal:
+        raise Clash(f"there is a task {run} already")
     if made is not None:
         return made
     files.forget(desk, run)

@@ -19,7 +19,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.resources import to
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import governance
 from ansible_collections.suanwang.brain.plugins.plugin_utils import proposing
-from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.problem import Commitment
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.capacity import Commitment
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.propose import pick
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.revise import revise
 from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store

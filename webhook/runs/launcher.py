@@ -33,12 +33,17 @@ TICK_S = 0.2
 LEASE_S = 60
 #: How often a launch is begun before it is given up; running again is the resume.
 ATTEMPTS = 5
+#: A playbook mostly waits, and needs a core while it begins.
+CONCURRENT = 4 * (os.cpu_count() or 1)
 
 
 class Launcher:
-    """One process. chores: functions of no argument, (often, seldom), called between steps."""
+    """One process. often, seldom: chores, functions of no argument, called between steps.
 
-    def __init__(self, settings, db, often=(), seldom=(), concurrent=8):
+    concurrent: how many launches it runs at once.
+    """
+
+    def __init__(self, settings, db, often=(), seldom=(), concurrent=CONCURRENT):
         self.settings = settings
         self.db = db
         self.often, self.seldom = often, seldom

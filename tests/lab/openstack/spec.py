@@ -8,7 +8,7 @@ import yaml
 
 from tests.lab import keys
 
-ROWS = yaml.safe_load(Path(__file__).with_name("rows.yml").read_text())
+ROWS = yaml.safe_load(Path(__file__).with_name("hardware.yml").read_text())["hunan/cloud"]
 #: behind the address translation: the services at one address, in this order of their ports, and the machines
 SERVICES = ("keystone", "nova", "placement", "glance", "neutron")
 PRIVATE, SUBNET = "10.30.0.5", "10.30.8."
@@ -27,7 +27,6 @@ def need(authority, folder, credentials, endpoint, address_map):
     rows = [row for row in address_map if row["private"]["address"] == PRIVATE]
     row = {name: endpoint[name] for name in ("id", "protocol", "address", "port", "platform")}
     return {
-        "module": "tests.lab.openstack",
         "endpoints": [{**row, "certificate": certificate, "key": key}],
         "services": [
             {"service": name, "address": tuple(one["public"].values()), "private": tuple(one["private"].values())}

@@ -22,8 +22,13 @@ CODES = {
     "not_allowed": (403, 40301), "no_job": (404, 40401), "no_pool": (404, 40402), "no_file": (404, 40403),
     "no_route": (404, 40400), "exists": (409, 40901), "ended": (409, 40902), "not_empty": (409, 40903),
     "parts_missing": (409, 40904), "too_much": (422, 42201), "quota": (403, 40310), "full": (507, 50701),
-    "refused": (422, 42200), "range": (416, 41600), "down": (500, 50001), "file_exists": (409, 40905),
+    "refused": (422, 42200), "no_image": (404, 40406), "range": (416, 41600), "down": (500, 50001),
+    "file_exists": (409, 40905),
 }  # fmt: skip
+IMAGES = (
+    ("base-python", "3.11"), ("pytorch", "2.4-cuda12"), ("tensorflow", "2.15-cuda12"), ("paddlepaddle", "2.6-cuda12"),
+    ("mindspore", "2.4-cpu"), ("caffe", "1.0-cuda11"),
+)  # fmt: skip
 RFC3339 = "%Y-%m-%dT%H:%M:%S+08:00"
 
 
@@ -92,6 +97,9 @@ class Aofei(Face):
         ]  # fmt: skip
         return self.paged(call, rows)
 
+    def images(self, call):
+        return self.paged(call, [{"name": name, "tag": tag, "status": "CREATED"} for name, tag in IMAGES])
+
     # -- jobs --------------------------------------------------------------------------------
     def _row(self, job) -> dict:
         phase = PHASES[job.flags[0] if job.flags else job.state]
@@ -120,6 +128,8 @@ class Aofei(Face):
         strange = set(resource) - {"cpu", "memory", limits["native"]}
         if strange:
             raise Refusal("too_much", f"no node has {', '.join(sorted(strange))}")
+        if wanted["image"] not in [f"{name}:{tag}" for name, tag in IMAGES]:
+            raise Refusal("no_image", f"there is no image {wanted['image']}")
         job = self.house.submit(
             f"#!/bin/sh\n{wanted['command']}\n", name=wanted["name"], pool=wanted["partition"], unique=True,
             cards=resource.get(limits["native"], 0), cpu=resource["cpu"], nodes=wanted["nodeCount"],
@@ -166,6 +176,7 @@ class Aofei(Face):
         ("GET", r"/api/v1/nodes"): ("read", nodes),
         ("GET", r"/api/v1/context/quota"): ("read", quota),
         ("GET", r"/api/v1/alerts"): ("read", alerts),
+        ("GET", r"/api/v1/images"): ("read", images),
         ("GET", r"/api/v1/vcjobs"): ("read", jobs),
         ("GET", r"/api/v1/vcjobs/history"): ("read", history),
         ("GET", r"/api/v1/vcjobs/([^/]+)/detail"): ("read", detail),

@@ -27,8 +27,8 @@ class House:
         cluster.dress = self._dress
 
     def _dress(self, job, found: dict) -> dict:
-        """Return a job's environment: what was sent, and the lab's marks. Nothing of the machinery's own kind."""
-        kept = ("SLURM_CONF", "LAB_SITE_NONCE", "TMPDIR")
+        """Return a job's environment: what was sent, and the lab's marks, by which a restart knows its processes."""
+        kept = ("SLURM_CONF", "SLURM_JOB_ID", "LAB_SITE_NONCE", "TMPDIR")
         return {**job.environment, **{key: found[key] for key in kept}}
 
     # -- what there is -----------------------------------------------------------------------

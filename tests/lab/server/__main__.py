@@ -86,11 +86,10 @@ class Site:
     def _commands(self) -> Path:
         """Make the folder of the commands that a login finds."""
         from tests.lab.server import command
-        from tests.lab.slurm import commands
 
         folder = self.folder / "bin"
         folder.mkdir(exist_ok=True)
-        for name in commands.COMMANDS:
+        for name in self.control.commands.COMMANDS:
             path = folder / name
             path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{command.__file__}" {name} "$@"\n')
             path.chmod(0o755)

@@ -15,6 +15,7 @@ class Control:
 
     def __init__(self, site, cluster, counters, faults, watch):
         self.site, self.cluster, self.counters, self.faults, self.watch = site, cluster, counters, faults, watch
+        self.commands = commands  # of the login node
 
     def respond(self, method, target, headers, body, peer):
         path = target.partition("?")[0].rstrip("/")
@@ -104,7 +105,7 @@ class Control:
 
     def command(self, **request):
         """One command of the login node: argv, user, offset_s, cwd, environment, input → code, out, err."""
-        return commands.answer(self.cluster, commands.Request(**request))
+        return self.commands.answer(self.cluster, self.commands.Request(**request))
 
     ROUTES = {
         ("GET", "/lab"): info, ("POST", "/lab/reset_counters"): reset, ("GET", "/lab/jobs"): jobs,

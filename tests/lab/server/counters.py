@@ -13,10 +13,17 @@ READ_ONLY = set(
     """
 sha256sum sha512sum sha1sum md5sum cksum test [ cat ls stat head tail wc du df find echo printf true false : pwd id
 uname hostname date readlink realpath basename dirname cmp diff grep sort cut tr uniq command getconf nproc squeue
-sinfo sacct cd exit
+sinfo sacct cd exit dqueue dnode dpeek dversion
 """.split()
 )
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+#: commands that change something or not, by their words
+SOMETIMES = {
+    "scontrol": lambda words: next((w for w in words if not w.startswith("-")), "") in ("show", "ping", "version"),
+    "djob": lambda words: not {"-T", "-S", "-R"} & set(words),
+    "dsub": lambda words: "--help" in words,
+    "dadmin": lambda words: "show" in words,
+}
 CHANGING_FIND = {"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fls"}
 
 
@@ -31,32 +38,26 @@ def reads_only(command: str) -> bool:
     lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|<>()`\n")
     lexer.whitespace = " \t\r"
     lexer.commenters = ""
-    first, words = True, []
     try:
         words = list(lexer)
     except ValueError:
         return False
+    commands: list[list[str]] = [[]]
     for word in words:
         if word and set(word) <= set(";&|\n"):
-            first = True
-        elif set(word) & set("<>()`") and set(word) <= set("<>()`&|;"):
+            commands.append([])
+        elif (set(word) & set("<>()`") and set(word) <= set("<>()`&|;")) or "$(" in word or "`" in word:
             return False
-        elif "$(" in word or "`" in word:
-            return False
-        elif first and (word == "env" or ASSIGNMENT.match(word)):
-            continue
-        elif first == "scontrol":
-            if word not in ("show", "ping", "version", "-o"):
-                return False
-            first = word == "-o" and first
-        elif first:
-            name = word.rpartition("/")[2]
-            if name not in READ_ONLY and name != "scontrol":
-                return False
-            first = name if name == "scontrol" else False
-        elif word in CHANGING_FIND:
-            return False
-    return bool(words)
+        elif commands[-1] or not (word == "env" or ASSIGNMENT.match(word)):
+            commands[-1].append(word)
+    return bool(words) and all(_reads_only(*command) for command in commands if command)
+
+
+def _reads_only(name: str, *words: str) -> bool:
+    name = name.rpartition("/")[2]
+    if name in SOMETIMES:
+        return SOMETIMES[name](words)
+    return name in READ_ONLY and not (name == "find" and CHANGING_FIND & set(words))
 
 
 class Counters:

@@ -231,3 +231,15 @@ def test_errors_are_plain_data(make):
         make(port=1).exists("x")
     failure = caught.value.failure()
     assert failure["site"] == "hunan" and failure["code"] == "unreachable"
+
+
+def test_files_that_are_collected_while_another_session_works_end_in_peace(make):
+    old = make()
+    assert old.run(["true"])[0] == 0
+    session, other = old._own, make()
+
+    async def work(_session):
+        session.end()
+
+    other._call("SSH", work)
+    assert session.loop.is_closed() and other.run(["true"])[0] == 0

@@ -171,13 +171,17 @@ class Power:
 
 @dataclass(frozen=True)
 class Runtime:
-    """A framework installed at a site. accelerator: a model or None for any; launch: argument list."""
+    """A framework at a site. accelerator: a model or None for any; launch: argument list.
+
+    image: what a platform of containers starts for it, by the platform's name.
+    """
 
     framework: str
     version: str | None = None
     arch: str | None = None
     accelerator: str | None = None
     launch: tuple[str, ...] = ()
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -282,6 +286,7 @@ class Pool:
     price: Price = Price()
     power: Power = Power()
     runtimes: tuple[Runtime, ...] = ()
+    images: tuple[str, ...] | None = None
     data_levels: tuple[str, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     path: Path = Path()
@@ -323,6 +328,7 @@ class JobSpec:
     wall_s: int = 3600
     account: str | None = None
     reservation: str | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -455,6 +461,14 @@ def from_plain(cls, data):
             read = readers[name]
             found[name] = value if read is None or value is None else read(value)
     return cls(**found)
+
+
+def prepare():
+    """Find the converters of every record class, for processes that are forked from this one."""
+    for cls in list(globals().values()):
+        if isinstance(cls, type) and dataclasses.is_dataclass(cls):
+            _writers(cls)
+            _readers(cls)
 
 
 # What a field's type asks for is found once a class: a fleet has many records of few classes. None: as it is.

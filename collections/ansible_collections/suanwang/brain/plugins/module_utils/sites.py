@@ -54,6 +54,7 @@ class Endpoint:
     region: str | None = None
     data: str | None = None
     shell: str | None = None
+    cli_home: str | None = None
     alerts: str | None = None
     observes: tuple = ()
     storage: dict = dataclasses.field(default_factory=dict)
@@ -349,7 +350,8 @@ def _site(folder, path):
             try:
                 platform_class(endpoint.platform).check_endpoint(folder, endpoint)
             except Invalid as error:
-                raise _wrong(path, number, "profile", error.message, error.way_out) from error
+                field = error.details.get("field", "profile")
+                raise _wrong(path, number, field, error.message, error.way_out) from error
     return Site(
         id=data["site"],
         name=data["name"],

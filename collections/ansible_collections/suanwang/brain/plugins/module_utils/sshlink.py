@@ -85,7 +85,15 @@ class Session:
         if self.pid != os.getpid() or self.loop.is_closed():
             return
         self.drop()
-        self.loop.run_until_complete(_settle(self.loop))
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self.loop.run_until_complete(_settle(self.loop))
+        else:
+            # The files were collected while the loop of another session runs in this thread.
+            settling = threading.Thread(target=lambda: self.loop.run_until_complete(_settle(self.loop)))
+            settling.start()
+            settling.join()
         self.loop.close()
 
     async def sha256(self, path, length):

@@ -71,6 +71,10 @@ options:
         description: Its checksum, checked by the job before it begins.
         type: str
         required: true
+      folder:
+        description: Whether it is an archive, which the job finds unpacked in a folder of its own.
+        type: bool
+        default: false
   outputs:
     description: Files that the job leaves below C($SWB_OUTPUT_DIR).
     type: list
@@ -107,6 +111,9 @@ options:
     description: The time limit in seconds.
     type: int
     default: 3600
+  image:
+    description: The image that a platform of containers starts. Others do not look at it.
+    type: str
   reservation:
     description: The reservation that the job runs in, as the platform calls it. Its end ends the job.
     type: str

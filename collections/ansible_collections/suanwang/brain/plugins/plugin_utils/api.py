@@ -21,18 +21,20 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import http
+from ..module_utils import resources
+from ..module_utils import sites
 from ..module_utils import sshlink
 from ..module_utils.errors import BrainError
 from ..module_utils.errors import Invalid
-from ..module_utils.sites import connect
 from ..module_utils.verbs import VERBS
 from . import planned
 from .run_pass import RunPass
 
-with contextlib.suppress(BrainError):
-    # This file is imported in the playbook process, so its workers inherit what would cost each of them 0.2 s.
-    http.preload()
-    sshlink.library()
+# This file is imported in the playbook process, so its workers inherit what would cost each of them 0.2 s. What is
+# wrong with any of it is told by the verb that needs it.
+for _load in (http.preload, sshlink.library, sites.load, resources.prepare):
+    with contextlib.suppress(BrainError, OSError):
+        _load()
 
 _IN_WORKER = ("local", "ansible.builtin.local", "suanwang.brain.api")
 _PR_SET_PDEATHSIG = 1
@@ -108,7 +110,7 @@ class ApiAction(BrainAction):
         checked, params = self.validate_argument_spec(**verb.spec)
         if params.get("planned"):
             return self._act_planned(name, verb, params, task_vars)
-        out = verb.run(connect(params), params, self._task.check_mode, lambda event, **fields: None)
+        out = verb.run(sites.connect(params), params, self._task.check_mode, lambda event, **fields: None)
         # no_log of the spec is not applied to what an action returns.
         return remove_values(out, checked._no_log_values)
 
@@ -128,7 +130,7 @@ class ApiAction(BrainAction):
                 check = self._task.check_mode or run_pass.check
                 link = None if check else planned.link(name, asked)
                 with run_pass.alone_on(link) if link else contextlib.nullcontext():
-                    outs.append(verb.run(connect(asked), asked, check, reporter))
+                    outs.append(verb.run(sites.connect(asked), asked, check, reporter))
             except BrainError as error:
                 # One place that does not answer must not keep the others from being given back.
                 errors.append(error.at(asked["site"]))

@@ -305,7 +305,12 @@ def completed(pool, site, endpoint, path, now):
             site.power.get("idle_w"),
             site.power.get("pue"),
         ),
-        runtimes=tuple(from_plain(Runtime, item) for item in site.runtimes),
+        # A framework whose image the platform does not list is not there.
+        runtimes=tuple(
+            from_plain(Runtime, item)
+            for item in site.runtimes
+            if None in (pool.images, item.get("image")) or item["image"] in pool.images
+        ),
         data_levels=tuple(site.policy.get("data_levels", ())),
         path=path,
         jobs=sites.platform_class(endpoint.platform).can("submit") is None,
@@ -314,6 +319,6 @@ def completed(pool, site, endpoint, path, now):
             at=now,
             source=f"{endpoint.platform}://{endpoint.address}:{endpoint.port}",
             state=state,
-            error=drained,
+            error=drained or pool.seen.error,
         ),
     )

@@ -52,6 +52,7 @@ def job(run_pass, component, state):
         return [{**place, **base} for place in _places(run_pass, component)]
     placed = run_pass.placed(component)
     code = component["code"]
+    runtime = _runtime(run_pass, component, placed) if placed["submits"] else {}
     return [
         {
             **_place(run_pass, placed),
@@ -61,9 +62,8 @@ def job(run_pass, component, state):
                 "source": str(run_pass.store.object_path(code["sha256"])),
                 "sha256": code["sha256"],
             },
-            "command": [*_launch(run_pass, component, placed), code["entry"], *code["arguments"]]
-            if placed["submits"]
-            else [],
+            "command": [*runtime["launch"], code["entry"], *code["arguments"]] if runtime else [],
+            "image": runtime.get("image"),
             "environment": {"SWB_PARAMETERS": json.dumps(component.get("parameters", {}), sort_keys=True)},
             "inputs": _inputs(run_pass, component) if placed["submits"] else [],
             "outputs": component.get("outputs", []),
@@ -80,8 +80,8 @@ def job(run_pass, component, state):
     ]
 
 
-def _launch(run_pass, component, placed):
-    """Return the argument list that starts the component's framework at its site."""
+def _runtime(run_pass, component, placed):
+    """Return what starts the component's framework at its site, as the site file says."""
     site = run_pass.config.site(placed["site"])
     for runtime in site.runtimes:
         fits = (
@@ -91,7 +91,7 @@ def _launch(run_pass, component, placed):
             and (component.get("framework_version") in (None, runtime.get("version")))
         )
         if fits:
-            return runtime["launch"]
+            return runtime
     raise Invalid(
         f"the site file has no runtime for {component.get('framework', 'none')} on"
         f" {placed['accelerator'] or placed['arch']}.",
@@ -110,7 +110,8 @@ def _inputs(run_pass, component):
                 datum = {"path": "?", "sha256": item.get("file", {}).get("sha256", "?")}
             else:
                 raise Conflict(f"input {item['name']} of {component['id']} was not moved in this pass.")
-        found.append({"name": item["name"], "path": datum["path"], "sha256": datum["sha256"]})
+        where = {"path": datum["path"], "sha256": datum["sha256"], "folder": item.get("folder") == "true"}
+        found.append({"name": item["name"], **where})
     return found
 
 

@@ -31,6 +31,7 @@ PATHS = {
     "nodes": {"method": "GET", "path": "/api/v1/nodes"},
     "quota": {"method": "GET", "path": "/api/v1/context/quota", "paged": False},
     "alarms": {"method": "GET", "path": "/api/v1/alerts"},
+    "images": {"method": "GET", "path": "/api/v1/images"},
     "jobs": {"method": "GET", "path": "/api/v1/vcjobs"},
     "find": {"method": "GET", "path": "/api/v1/vcjobs", "query": {"name": "{name}"}},
     "job": {"method": "GET", "path": "/api/v1/vcjobs/{id}/detail"},
@@ -126,6 +127,7 @@ FIELDS = {
     },
     "quota": {"resource": "resource", "limit": "hard", "used": "used"},
     "alarm": {"id": "id", "name": "alertName", "severity": "level", "since": "firedAt", "place": "target"},
+    "image": {"name": "join(':', [name, tag])"},
     "home": {"path": "path"},
     "file": {"size": "size", "folder": "type == 'DIR'"},
     "parts": {"numbers": "uploaded"},
@@ -158,6 +160,10 @@ ERRORS = {
     "40301": {"class": "unauthorized", "way_out": "Ask the site for the right."},
     "40310": {"class": "quota_exceeded", "way_out": "Ask for less, or have the limit raised."},
     "40901": {"class": "conflict", "way_out": "Look at the job of that name; it is not touched."},
+    "40406": {
+        "class": "not_found",
+        "way_out": "Take an image that the platform lists, in `runtimes` of the site file.",
+    },
     "40903": {"class": "refused"},
     "42201": {"class": "refused", "way_out": "No node there can ever give that: ask for less."},
     "50001": {"class": "unreachable", "way_out": "Its scheduler does not answer; ask the site."},
@@ -173,7 +179,7 @@ class Aofei(Profiled):
     PROFILE = {
         "profile": 1,
         "about": {"shape": "OpenSCOW-AI and crater", "basis": "Assumed: no public API text of AoFei was found."},
-        "constants": {"image": "default"},
+        "constants": {"image": "base-python:3.11"},
         "auth": LOGIN,
         "envelope": {"code": "code", "ok": [0], "message": "msg", "data": "data"},
         "paging": {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..errors import Invalid
 from .aofei import Aofei
 from .custom import Custom
+from .donau import Donau
 from .openstack import OpenStack
 from .prometheus import Prometheus
 from .slurm import Slurm
@@ -16,6 +17,7 @@ from .tianyin import Tianyin
 PLATFORMS = {
     Aofei.NAME: Aofei,
     Custom.NAME: Custom,
+    Donau.NAME: Donau,
     OpenStack.NAME: OpenStack,
     Prometheus.NAME: Prometheus,
     Slurm.NAME: Slurm,

@@ -31,11 +31,11 @@ _WORD = re.compile(r"\{([a-z_]+)(:text)?\}")
 _EVERYWHERE = "user account tenant".split()
 _AUTH = "secret basic access_key timestamp signature token".split()
 _SPEC = """name label pool script whole_script workdir log environment environment_list nodes cpu cpu_total
-    accelerators node_accelerators accelerator memory_mib memory_gib wall_s wall_min wall_clock""".split()
+    accelerators node_accelerators accelerator memory_mib memory_gib wall_s wall_min wall_clock image""".split()
 _UPLOAD = "path folder file size sha256 upload number offset chunks chunk_size".split()
 #: call → the words that its texts may hold, beside those that stand everywhere and the profile's constants
 CALLS = {
-    **dict.fromkeys("ping pools nodes jobs quota alarms home".split(), []),
+    **dict.fromkeys("ping pools nodes jobs quota alarms images home".split(), []),
     "find": ["name"],
     "history": ["name", "since"],
     "job": ["id"],

@@ -90,6 +90,7 @@ class Profiled(Platform):
         loads = [reader.load(row) for row in self._list("jobs", "job", missed)]
         limits = self._or_missed("quota", self.quota, missed)
         alarms = self._or_missed("alarms", self._alarms, missed)
+        images = self._images(missed)
         members = {row["name"]: [node for node, pools in nodes if row["name"] in pools] for row in rows}
         domains = self._domains(members)
         found = []
@@ -109,6 +110,7 @@ class Profiled(Platform):
                     accelerator=reader.accelerator(native, facts["capacity"].accelerators),
                     max_wall_s=records.seconds(row, "wall"),
                     quota=tuple(limits),
+                    images=images,
                     alarms=tuple(replace(one, domain=domains[name]) for one, place in alarms if place in places),
                     open=row.get("open", True) is True,
                     seen=reader.seen(row, len(mine), missed, now),
@@ -155,7 +157,9 @@ class Profiled(Platform):
         pool = spec.pool.rpartition("/")[2]
         native = self._native(spec, pool) if spec.accelerators else None
         request, way = f"POST {self.profile['paths']['submit']['path']}", self.profile["asynchronous"]
-        data = self.talk.call("submit", timeout_s=SUBMIT_S, **records.words_of(spec, pool, native))
+        words = records.words_of(spec, pool, native)
+        words["image"] = spec.image or self.profile.get("constants", {}).get("image")
+        data = self.talk.call("submit", timeout_s=SUBMIT_S, **words)
         if way["kind"] == "operation":
             data = self._operation_done(data, request)
         found = compiled(way["id"]).search(data)
@@ -204,6 +208,16 @@ class Profiled(Platform):
         except BrainError as error:
             missed.append(str(error))
             return []
+
+    def _images(self, missed):
+        """Return the names of the images that our user may start, None where the platform does not say."""
+        if not self.talk.can("images"):
+            return None
+        try:
+            return tuple(sorted({str(row["name"]) for row in self.talk.rows("images", "image").rows}))
+        except BrainError as error:
+            missed.append(str(error))
+            return None
 
     def _alarms(self):
         if self.can("alarms"):

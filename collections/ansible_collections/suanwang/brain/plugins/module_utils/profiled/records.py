@@ -189,6 +189,7 @@ def words_of(spec, pool, native):
         "memory_gib": math.ceil(spec.memory_gib) if spec.memory_gib else None,
         "wall_s": spec.wall_s,
         "wall_min": math.ceil(spec.wall_s / 60),
+        "image": spec.image,
         "wall_clock": f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}",
     }
 

@@ -68,6 +68,7 @@ _OPTIONS = {
             "name": {"type": "str", "required": True},
             "path": {"type": "str", "required": True},
             "sha256": {"type": "str", "required": True},
+            "folder": {"type": "bool", "default": False},
         },
     },
     "outputs": {
@@ -85,6 +86,7 @@ _OPTIONS = {
     "cpu": {"type": "int", "default": 1},
     "memory_mib": {"type": "int"},
     "wall_s": {"type": "int", "default": 3600},
+    "image": {"type": "str"},
     "reservation": {"type": "str"},
     "wait": {"type": "bool", "default": True},
     "poll_s": {"type": "float", "default": 2.0},
@@ -193,7 +195,10 @@ def _submit(platform, params, attempt, report):
             name,
             code_sha256=code["sha256"],
             command=[word.replace("{root}", root) for word in params["command"]],
-            inputs=[JobInput(item["name"], f"{root}/{item['path']}", item["sha256"]) for item in params["inputs"]],
+            inputs=[
+                JobInput(item["name"], f"{root}/{item['path']}", item["sha256"], item["folder"])
+                for item in params["inputs"]
+            ],
             outputs=[(item["name"], item["path"]) for item in params["outputs"]],
         ),
         workdir=layout.workdir,
@@ -210,6 +215,7 @@ def _submit(platform, params, attempt, report):
         cpu=params["cpu"],
         memory_gib=params["memory_mib"] / 1024 if params["memory_mib"] else None,
         wall_s=params["wall_s"],
+        image=params["image"],
         account=platform.account.account,
         reservation=params["reservation"],
     )

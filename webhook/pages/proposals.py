@@ -1,0 +1,122 @@
+"""Proposals: again, confirmed, and fine-tuned with what each change comes to."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import render_template
+from flask import request
+
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+
+from .. import pictures
+from .. import problems
+from ..api import shaping
+from ..api.here import caller
+from ..api.here import desk
+from ..desk import proposals
+from ..desk.desk import Missing
+from . import forms
+from . import frame
+from . import tasks
+from .words import translate
+
+blueprint = APIBlueprint("proposals", __name__, url_prefix="/tasks/<run>", enable_openapi=False)
+
+
+@blueprint.post("/propose")
+def make(run):
+    proposals.make(desk(), caller(), run)
+    return frame.go(f"/tasks/{run}")
+
+
+@blueprint.post("/confirm/<proposal>")
+def confirm(run, proposal):
+    proposals.confirm(desk(), caller(), run, proposal)
+    return frame.go(f"/tasks/{run}/plan")
+
+
+def _row(run, proposal):
+    _task, rows = proposals.index(desk(), caller(), run)
+    row = next((one for one in rows if one.id == proposal), None)
+    if row is None:
+        raise Missing(f"there is no proposal {proposal} of this round")
+    return row
+
+
+def _components(row):
+    """Return what can be edited, one mapping a component, in the order of the graph."""
+    body = row.body
+    places = {one["component"]: one for one in body["placements"]}
+    return [
+        {
+            **place,
+            "id": name,
+            "pools": body["pools"].get(name),
+            "parameters": {
+                key: forms.lines({"": value})[1:] for key, value in body["parameters"].get(name, {}).items()
+            },
+        }
+        for name, place in places.items()
+    ]
+
+
+@blueprint.get("/tune/<proposal>")
+def tune(run, proposal):
+    row, task = _row(run, proposal), tasks.full(run)
+    nodes = [
+        {
+            "id": one["component"],
+            "kind": one["kind"],
+            "needs": row.body["needs"][one["component"]],
+            "note": one["pool"] or one["link"] or one["site"],
+        }
+        for one in row.body["placements"]
+    ]
+    return render_template(
+        "tune.html", task=task, proposal=row, shown=shaping.proposal(row), components=_components(row),
+        gantt=tasks.gantt, graph=pictures.graph(nodes, translate("Graph of components")),
+    )  # fmt: skip
+
+
+def _edits(row, form):
+    """Return what a form changes against the proposal it was shown for."""
+    found = {}
+    for one in _components(row):
+        if one["pools"] is None:
+            continue
+        name, edit = one["id"], {}
+        for field in ("pool", "accelerators", "nodes"):
+            given = form.get(f"{name}.{field}", "").strip()
+            if given and given != str(one[field]):
+                edit[field] = given if field == "pool" else forms.scalar(given)
+        changed = {
+            key: forms.scalar(form[f"{name}.p.{key}"].strip())
+            for key, value in one["parameters"].items()
+            if form.get(f"{name}.p.{key}", value).strip() != value
+        }
+        if changed:
+            edit["parameters"] = changed
+        if edit:
+            found[name] = edit
+    return found
+
+
+@blueprint.post("/tune/<proposal>/try")
+def attempt(run, proposal):
+    """Say what the edits of the form come to, without keeping them."""
+    row = _row(run, proposal)
+    edits = _edits(row, request.form)
+    try:
+        shown = proposals.revise(desk(), caller(), run, proposal, edits, keep=False) if edits else row
+    except BrainError as error:
+        status, detail, more = problems.read(error)
+        return render_template("parts/deltas.html", problem=problems.body(status, detail, **more))
+    return render_template("parts/deltas.html", shown=shaping.proposal(shown), gantt=tasks.gantt)
+
+
+@blueprint.post("/tune/<proposal>")
+def revise(run, proposal):
+    edits = _edits(_row(run, proposal), request.form)
+    if edits:
+        proposals.revise(desk(), caller(), run, proposal, edits)
+    return frame.go(f"/tasks/{run}")

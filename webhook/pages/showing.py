@@ -1,0 +1,98 @@
+"""Filters of the templates: times, lengths, amounts, sizes, as people read them. What is not known is a dash."""
+
+from __future__ import annotations
+
+import datetime
+
+from .words import translate as _
+
+#: Asia/Shanghai: no summer time since 1991, so no time zone files are needed.
+ZONE = datetime.timezone(datetime.timedelta(hours=8))
+DASH = "–"
+
+
+def moment(text):
+    """``2026-11-25T03:26:58Z`` as ``11-25 11:26:58``, in the time of the pages."""
+    if not text:
+        return DASH
+    return _moment(text).astimezone(ZONE).strftime("%m-%d %H:%M:%S")
+
+
+def _moment(text):
+    return datetime.datetime.fromisoformat(text)
+
+
+def seconds(text):
+    """RFC 3339 text as seconds since 1970."""
+    return int(_moment(text).timestamp())
+
+
+def length(value):
+    """Seconds as ``74 s``, ``12 min``, ``3 h 20 min``."""
+    if value is None:
+        return DASH
+    value = int(value)
+    if value < 120:
+        return _("%(n)s s") % {"n": value}
+    minutes = -(-value // 60)
+    if minutes < 120:
+        return _("%(n)s min") % {"n": minutes}
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return _("%(h)s h %(m)s min") % {"h": hours, "m": minutes}
+    days, hours = divmod(hours, 24)
+    return _("%(d)s d %(h)s h") % {"d": days, "h": hours}
+
+
+def money(fen):
+    return DASH if fen is None else f"¥{fen / 100:.2f}"
+
+
+def known(value):
+    return DASH if value is None else value
+
+
+def size(value):
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return DASH
+
+
+FIGURES = {
+    "finish_s": length,
+    "cost_fen": money,
+    "energy_wh": lambda value: DASH if value is None else f"{value} Wh",
+    "balance": lambda value: DASH if value is None else f"{value / 10:g} %",
+    "card_s": lambda value: DASH if value is None else f"{value}",
+    "core_s": lambda value: DASH if value is None else f"{value}",
+    "risk": lambda value: DASH if value is None else f"{value}",
+}
+SHOWN = ("finish_s", "cost_fen", "energy_wh", "balance", "risk")
+
+
+def figure(value, name):
+    """An objective in its own unit."""
+    return FIGURES[name](value)
+
+
+def delta(value, name):
+    """A change of an objective, with its sign; none is ``±0``."""
+    if value is None:
+        return DASH
+    if value == 0:
+        return "±0"
+    return f"{'+' if value > 0 else '−'}{FIGURES[name](abs(value))}"
+
+
+def word(text):
+    """A state as a class name."""
+    return "".join(letter if letter.isalnum() else "-" for letter in str(text).lower())
+
+
+def install(app):
+    app.jinja_env.filters.update(
+        moment=moment, length=length, money=money, known=known, size=size, figure=figure, delta=delta, word=word
+    )  # fmt: skip
+    app.jinja_env.globals["figures"] = SHOWN

@@ -1,0 +1,120 @@
+"""Tasks: the list, a new one, and one with its proposals."""
+
+from __future__ import annotations
+
+import re
+
+from apiflask import APIBlueprint
+from flask import render_template
+from flask import request
+
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.catalogue import MODELS
+
+from .. import pictures
+from .. import problems
+from ..api import catalogue
+from ..api import fleet
+from ..api import records
+from ..api import shaping
+from ..api.here import caller
+from ..api.here import desk
+from ..desk import proposals
+from ..desk import tasks
+from ..states import TASK_STATES
+from . import forms
+from . import frame
+from . import showing
+from .words import translate
+
+blueprint = APIBlueprint("tasks", __name__, url_prefix="/tasks", enable_openapi=False)
+
+
+def full(run):
+    return shaping.full(desk(), caller(), tasks.show(desk(), caller(), run))
+
+
+def gantt(proposal):
+    """Return the timeline of a proposal."""
+    rows = [
+        {
+            "name": one.component,
+            "kind": one.kind,
+            "where": one.pool or one.link or one.site,
+            "start_s": one.start_s,
+            "end_s": one.end_s,
+        }
+        for one in proposal.placements
+    ]
+    finish = max((one.end_s for one in proposal.placements), default=0)
+    return pictures.gantt(rows, finish, translate("Timeline of the proposal"), showing.length)
+
+
+@blueprint.get("")
+def index():
+    state = request.args.get("state") or None
+    mine = bool(request.args.get("mine"))
+    rows, after = tasks.index(
+        desk(), caller(), [state] if state in TASK_STATES else None, None, mine, request.args.get("after"), 50
+    )  # fmt: skip
+    return render_template("tasks.html", tasks=rows, after=after, states=TASK_STATES, chosen=state, mine=mine)
+
+
+@blueprint.get("/new")
+def new(problem=None, form=None):
+    """The form. After a problem it is shown again as it was filled in: nothing is lost."""
+    form = {} if form is None else form
+    entries = catalogue.entries(desk())
+    wanted = form.get("from") or request.args.get("from")
+    chosen = next((one for one in entries if one.name == wanted), None if wanted else next(iter(entries), None))
+    raw = "yaml" in form or bool(request.args.get("yaml")) or chosen is None
+    yaml = form.get("yaml") or (_yaml(chosen) if chosen else "")
+    return render_template(
+        "new.html", catalogue=entries, chosen=chosen, document=chosen.document if chosen else {}, raw=raw, yaml=yaml,
+        tenants=fleet.mine(), frameworks=forms.FRAMEWORKS, models=sorted(MODELS), problem=problem, lines=forms.lines,
+        value=lambda name, fallback: form.get(name, fallback), once=form.get("once") or desk().new_id(),
+    )  # fmt: skip
+
+
+def _yaml(entry):
+    return (desk().settings.catalogue()[entry.name] / "task.yml").read_text(encoding="utf-8")
+
+
+@blueprint.post("/new")
+def make():
+    form = request.form
+    try:
+        uploads = forms.files(request.files.getlist("files"), form.get("folder", ""))
+        asked = {"catalogue": form.get("from") or None, "files": uploads}
+        if "yaml" in form:
+            asked["yaml"] = form["yaml"]
+        else:
+            entry = next((one for one in catalogue.entries(desk()) if one.name == form.get("from")), None)
+            if entry is None:
+                raise problems.Problem(422, "choose an entry of the catalogue")
+            asked["document"] = forms.document(form, entry.document)
+        row = tasks.make(
+            desk(), caller(), frame.checked(records.TaskIn, **asked), records.FILE_NAME, "page", _once(form)
+        )  # fmt: skip
+    except (BrainError, problems.Problem, tasks.Denied) as error:
+        status, detail, more = problems.read(error)
+        return new(problems.body(status, detail, **more), form), status
+    return frame.go(f"/tasks/{row.id}")
+
+
+def _once(form):
+    """Return the run id that the form was given: sent twice, it makes one task."""
+    text = form.get("once", "")
+    return text if re.fullmatch(records.RUN, text) else None
+
+
+@blueprint.get("/<run>")
+def show(run):
+    found = shaping.proposals(*proposals.index(desk(), caller(), run))
+    return render_template("task.html", task=full(run), proposals=found, gantt=gantt)
+
+
+@blueprint.post("/<run>/withdraw")
+def withdraw(run):
+    tasks.withdraw(desk(), caller(), run)
+    return frame.go(f"/tasks/{run}")

@@ -1,0 +1,81 @@
+"""Two languages. The English text is the key; translations/zh_CN/LC_MESSAGES/messages.po is read as it stands."""
+
+from __future__ import annotations
+
+import functools
+import gettext
+import io
+import pathlib
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import Translations
+from flask import g
+from flask import request
+
+LANGUAGES = {"zh-CN": "简体中文", "en": "English"}
+COOKIE = "language"
+FOLDER = pathlib.Path(__file__).parents[1] / "translations"
+
+
+def mark(text):
+    """Mark a text for the catalogue; it is translated where it is shown."""
+    return text
+
+
+_ = mark
+
+
+#: What states, kinds and roles are called; the templates ask for them by variable, so they stand here.
+KNOWN = (
+    _("submitted"), _("refused"), _("proposed"), _("revised"), _("confirmed"), _("approved"), _("rejected"),
+    _("expired"), _("running"), _("succeeded"), _("failed"), _("cancelling"), _("cancelled"), _("withdrawn"),
+    _("queued"), _("claimed"), _("lost"), _("planned"), _("placed"), _("waiting"), _("begun"), _("found"),
+    _("writing"), _("in doubt"), _("unreachable"), _("measured"), _("released"), _("starting"), _("suspended"),
+    _("stopping"), _("unknown"), _("live"), _("partial"), _("stale"), _("drained"), _("apply"), _("check"),
+    _("release"), _("perceive"), _("train"), _("infer"), _("serve"), _("provision"), _("run"), _("move_data"),
+    _("collect"), _("fastest"), _("cheapest"), _("greenest"), _("balanced"), _("safest"), _("requester"),
+    _("approver"), _("owner"), _("operator"), _("auditor"), _("admin"), _("finish_s"), _("cost_fen"), _("card_s"),
+    _("core_s"), _("energy_wh"), _("balance"), _("risk"), _("approve"), _("reject"), _("partition"),
+)  # fmt: skip
+
+
+@functools.cache
+def catalogue(language):
+    """Return the translations of a language, compiled in memory."""
+    path = FOLDER / language.replace("-", "_") / "LC_MESSAGES" / "messages.po"
+    if not path.is_file():
+        return gettext.NullTranslations()
+    with open(path, "rb") as stream:
+        found = read_po(stream)
+    compiled = io.BytesIO()
+    write_mo(compiled, found)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def language():
+    """Return the language of this request: what was chosen, else what the browser asks for."""
+    if "language" not in g:
+        chosen = request.cookies.get(COOKIE)
+        asked = request.accept_languages.best_match(["zh-CN", "zh", "en"], default="zh-CN")
+        g.language = chosen if chosen in LANGUAGES else "en" if asked == "en" else "zh-CN"
+    return g.language
+
+
+def translate(text):
+    return catalogue(language()).gettext(text)
+
+
+def several(one, many, number):
+    return catalogue(language()).ngettext(one, many, number)
+
+
+def install(app):
+    """Give templates the two functions."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(translate, several, newstyle=True)
+    app.jinja_env.globals.update(languages=LANGUAGES, language=language)
+
+
+__all__ = ["COOKIE", "LANGUAGES", "catalogue", "install", "language", "mark", "several", "translate"]
