@@ -5,6 +5,7 @@ standard input does. The control API is that of `tests.lab.server` where both ha
 """
 
 import asyncio
+import copy
 import json
 import os
 import secrets
@@ -29,7 +30,9 @@ class Process:
         self.counters, self.faults = Counters(), Faults()
         self.faults.on_dead = self._dead
         self.machines = Machines(folder, secrets.token_hex(16), self.counters, self.faults)
-        self.cloud = Cloud({**spec["hardware"], "users": spec["users"], "slots": spec["slots"]}, self.machines)
+        self.cloud = Cloud(
+            {**copy.deepcopy(spec["hardware"]), "users": spec["users"], "slots": spec["slots"]}, self.machines
+        )
         bases = {row["service"]: f"https://{row['private'][0]}:{row['private'][1]}" for row in spec["services"]}
         self.faces, self.fronts = Faces(self.cloud, bases), []
 
@@ -81,6 +84,7 @@ class Process:
             for host in self.cloud.hosts.values():
                 host |= {"state": "up", "status": "enabled", "reason": None}
             self.cloud.settings |= {"max_limit": 1000, "stuck": False}
+            self.cloud.rows["quotas"] = copy.deepcopy(self.spec["hardware"]["quotas"])
             for server in list(self.cloud.servers.values()):
                 self.cloud._deleted(server)
 
