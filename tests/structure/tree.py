@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "collections/ansible_collections/suanwang/brain"
 MODULE_UTILS = f"{COLLECTION}/plugins/module_utils"
-UNTRACKED = {"__pycache__", ".venv", ".cache", ".git", ".ansible", ".hypothesis", "output"}
+UNTRACKED = {"__pycache__", "node_modules", ".venv", ".cache", ".git", ".ansible", ".hypothesis", "output"}
 
 
 def files(root, folder="", *suffixes):

@@ -8,6 +8,7 @@ import pytest
 
 from tests.lab.service import ServiceError
 from tests.webhook.people import tiny_task
+from tests.webhook.sockets import Watch
 
 
 def jobs(lab, run):
@@ -164,6 +165,24 @@ def test_signed_on_the_shell_counts_on_the_page(service, people, lab, tmp_path):
     decided = people["requester"].get(f"tasks/{task['id']}")["decisions"]
     assert [one["person"] for one in decided] == ["approver@lab.invalid"]
     assert jobs(lab, task["id"]) == [f"swb-{task['id']}-train.a1"]
+
+
+def test_only_playbooks_are_ever_connected_to_a_site(service, people, lab):
+    """Web process, planner, launcher and supervisor have no connection to a site while a run goes on; playbooks do."""
+    sites = {(row["address"], row["port"]) for site in lab.sites for row in site.need["endpoints"]}
+    watch = Watch(service.state)
+    watch.start()
+    try:
+        people["requester"].post("perceive")
+        task = asked(people, name="watched")
+        people["approver"].post(f"tasks/{task['id']}/approve", digest=task["digest"])
+        people["requester"].wait(f"tasks/{task['id']}", ("succeeded",), bad=("failed",))
+        people["requester"].get("pools")
+    finally:
+        watch.stop()
+    touched = {part: peers & sites for part, peers in watch.seen.items() if peers & sites}
+    assert set(touched) <= {"playbook", "run process"} and touched.get("playbook"), (touched, watch.samples)
+    assert {"web", "planner", "launcher", "supervisor"} <= set(watch.seen)
 
 
 def test_a_pause_holds_launches_back(people):
