@@ -27,6 +27,7 @@ JOB_STATES = (
     "cancelled",
     "unknown",
 )
+SERVICE_STATES = ("starting", "running", "degraded", "stopping", "failed", "unknown")
 JOB_ENDED = frozenset({"succeeded", "failed", "cancelled"})
 RESERVATION_STATES = ("pending", "active", "ended")
 SEEN_STATES = ("live", "partial", "stale", "lost", "drained")
@@ -255,7 +256,10 @@ class Domain:
 
 @dataclass(frozen=True)
 class Pool:
-    """What work can be placed on: a partition, a queue, an availability zone × model."""
+    """What work can be placed on: a partition, a queue, an availability zone × model.
+
+    jobs: whether it runs them; False where it gives machines only.
+    """
 
     id: str
     name: str
@@ -289,6 +293,7 @@ class Pool:
     path: Path = Path()
     lost_after_s: int = 900
     open: bool = True
+    jobs: bool = True
     seen: Seen = Seen()
 
 
@@ -325,6 +330,42 @@ class JobSpec:
     account: str | None = None
     reservation: str | None = None
     image: str | None = None
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """A model that is served: `replicas` copies of a script that answers HTTP at `port`. Resources are of one copy."""
+
+    name: str
+    label: str
+    pool: str
+    script: str
+    workdir: str
+    log: str
+    environment: dict[str, str]
+    replicas: int = 1
+    port: int = 8000
+    accelerators: int = 0
+    accelerator: str | None = None
+    cpu: int = 1
+    memory_gib: float | None = None
+    image: str | None = None
+
+
+@dataclass(frozen=True)
+class Service:
+    """An inference service as a platform shows it. ready: copies that answer; url: one that we may open."""
+
+    id: str
+    name: str
+    state: str
+    native_state: str | None = None
+    reason: str | None = None
+    replicas: int | None = None
+    ready: int | None = None
+    url: str | None = None
+    pool: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)

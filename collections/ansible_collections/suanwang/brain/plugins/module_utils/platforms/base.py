@@ -111,6 +111,10 @@ class Platform:
         """Return Quota records of the account."""
         self.refuse("quota")
 
+    def set_quota(self, account, limits):
+        """Set limits, resource → number, of a native account. Needs an administrator's account of ours."""
+        self.refuse("set_quota")
+
     # -- work ------------------------------------------------------------------------------------------------
     def job(self, name):
         """Return the Job of that name, the newest where there are several, or None.
@@ -147,6 +151,22 @@ class Platform:
     def release(self, name):
         """Give a Reservation back. One that is gone is fine; Refused with details.in_use while jobs need it."""
         self.refuse("release")
+
+    # -- serving: a model that answers until it is ended ------------------------------------------------------
+    def serve(self, spec):
+        """Make the inference service of a ServiceSpec, or bring the one of that name to it; return its Service.
+
+        Unreachable: look it up by name before anything else.
+        """
+        self.refuse("serve")
+
+    def inference_service(self, name):
+        """Return the Service of that name, or None only if the platform said so without an error."""
+        self.refuse("inference_service")
+
+    def unserve(self, name):
+        """End an inference service. One that is gone is fine."""
+        self.refuse("unserve")
 
     # -- machines ----------------------------------------------------------------------------------------------
     def instance(self, name):

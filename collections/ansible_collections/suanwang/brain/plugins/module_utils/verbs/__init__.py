@@ -9,11 +9,15 @@ from .alarm import ALARM_INFO
 from .artifact import ARTIFACT
 from .dataset import DATASET
 from .dataset import DATASET_INFO
+from .inference_service import INFERENCE_SERVICE
+from .inference_service import INFERENCE_SERVICE_INFO
 from .instance import INSTANCE
 from .instance import INSTANCE_INFO
 from .job import JOB
 from .job import JOB_INFO
 from .pools import POOL_INFO
+from .quota import QUOTA
+from .quota import QUOTA_INFO
 from .reservation import RESERVATION
 from .reservation import RESERVATION_INFO
 
@@ -22,11 +26,15 @@ VERBS = {
     "artifact": ARTIFACT,
     "dataset": DATASET,
     "dataset_info": DATASET_INFO,
+    "inference_service": INFERENCE_SERVICE,
+    "inference_service_info": INFERENCE_SERVICE_INFO,
     "instance": INSTANCE,
     "instance_info": INSTANCE_INFO,
     "job": JOB,
     "job_info": JOB_INFO,
     "pool_info": POOL_INFO,
+    "quota": QUOTA,
+    "quota_info": QUOTA_INFO,
     "reservation": RESERVATION,
     "reservation_info": RESERVATION_INFO,
 }
