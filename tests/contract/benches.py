@@ -192,7 +192,7 @@ class OpenStackBench(Bench):
         return {"reads": counts["reads"] + logins, "writes": counts["writes"] - logins}
 
     def reset(self):
-        self.lab.ask("reset")
+        self.lab.ask("reset_counters")
 
     def copies(self, name):
         return sum(server["name"] == name for server in self.lab.ask("info")["servers"])
@@ -208,7 +208,7 @@ class OpenStackBench(Bench):
 
     @contextlib.contextmanager
     def expired(self):
-        path = self.config.secret_path("demo-cloud")
+        path = self.config.secret_path("hunan-cloud-demo")
         good = path.read_bytes()
         keys.write_private(path, b"not the password")
         try:

@@ -11,6 +11,7 @@ import yaml
 
 from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Conflict
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import Invalid
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import NotFound
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import QuotaExceeded
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Refused
@@ -22,6 +23,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.sites import Endpoi
 from ansible_collections.suanwang.brain.plugins.module_utils.ssh import Files
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs.instance import INSTANCE
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs.instance import INSTANCE_INFO
+from ansible_collections.suanwang.brain.plugins.module_utils.verbs.quota import QUOTA
 from tests.lab import keys
 
 PLATFORM = "openstack"
@@ -222,6 +224,41 @@ def test_what_does_not_fit_says_why(bench, demo):
     bench.lab.ask("host", name="gen1", state="down")
     with pytest.raises(Refused, match="No valid host was found"):
         verb(demo)
+
+
+# -- quota ------------------------------------------------------------------------------------------
+def quota(platform, limits, check=False):
+    return QUOTA.run(platform, {"limits": limits}, check, lambda *_a, **_k: None)
+
+
+def test_a_quota_is_set_once_and_read_back(bench, demo):
+    shown = quota(demo, {"cpu": 32, "memory_gib": 100}, check=True)
+    assert shown["changed"] and "cpu: 64" in shown["diff"]["before"] and "cpu: 32" in shown["diff"]["after"]
+    assert {q.resource: q.limit for q in demo.quota()}["cpu"] == 64
+    done = quota(demo, {"cpu": 32, "memory_gib": 100})
+    assert done["changed"] and {q["resource"]: q["limit"] for q in done["quota"]}["memory_gib"] == 100
+    bench.reset()
+    assert quota(demo, {"cpu": 32})["changed"] is False and bench.counters()["writes"] == 0
+
+
+def test_a_quota_below_what_is_used_is_refused(demo):
+    running(demo, spec("swb-web-front"))
+    with pytest.raises(Invalid, match="already used and reserved 2"):
+        quota(demo, {"cpu": 1})
+
+
+@pytest.mark.parametrize(("limits", "words"), [
+    ({"accelerators": 4}, "no quota of accelerators"), ({"cpu": "many"}, "has to be a number"),
+    ({"cpu": -1}, "0 at least"),
+])  # fmt: skip
+def test_a_limit_that_makes_no_sense(demo, limits, words):
+    with pytest.raises(Invalid, match=words):
+        quota(demo, limits)
+
+
+def test_only_the_sites_own_account_sets_quotas(demo):
+    with pytest.raises(Unauthorized):
+        demo.set_quota("demo", {"cpu": 1000})
 
 
 # -- trouble ----------------------------------------------------------------------------------------

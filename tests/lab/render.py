@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from tests.lab import keys
+from tests.lab.openstack import spec as cloud
 
 GENERATED = ("credentials", "ca.pem", "known_hosts", "allowed_signers")
 PRINCIPALS = ("requester", "approver", "webhook")
@@ -27,7 +28,7 @@ HARDWARE = yaml.safe_load(Path(__file__).with_name("sites.yml").read_text())
 #: endpoints with a process of their own: "<site>/<endpoint>" → hardware
 APART = {
     name: {**row, "module": f"tests.lab.{kind}"}
-    for kind in ("donau", "profiled")
+    for kind in ("donau", "openstack", "profiled")
     for name, row in yaml.safe_load((Path(__file__).parent / kind / "hardware.yml").read_text()).items()
 }
 
@@ -175,6 +176,8 @@ def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[st
                 place = secrets / name / endpoint["id"]
                 if endpoint["protocol"] == "ssh":
                     needs[apart] = _apart_login(place, credentials, endpoint, known)
+                elif endpoint["platform"] == "openstack":
+                    needs[apart] = cloud.need(authority, place, credentials, endpoint, site["address_map"])
                 else:
                     needs[apart] = _apart(authority, place, credentials, endpoint)
                 needs[apart]["module"] = APART[apart]["module"]

@@ -8,8 +8,10 @@ All API, policy, database, scheduler, conductor, resource tracker and Placement 
 hypervisor (Nova's own fake driver with our inventory), the message bus, SQLite for MariaDB, the network's agents.
 """
 
-import getpass
+import grp
 import json
+import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -83,7 +85,8 @@ class RealOpenStack:
                 done.result()
 
     def _keystone(self):
-        me = ["--keystone-user", getpass.getuser(), "--keystone-group", getpass.getuser()]
+        group = grp.getgrgid(os.getegid()).gr_name
+        me = ["--keystone-user", pwd.getpwuid(os.geteuid()).pw_name, "--keystone-group", group]
         keystone = ("--config-dir", str(self.folder / "etc" / "keystone"))
         url = f"http://127.0.0.1:{self.ports['keystone']}/v3"
         self._tool("keystone-manage", *keystone, "db_sync")

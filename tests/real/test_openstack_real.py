@@ -20,6 +20,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unrea
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms import openstack as platform_file
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import InstanceSpec
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs import instance
+from ansible_collections.suanwang.brain.plugins.module_utils.verbs import quota
 from tests.lab import keys
 from tests.real import openstack_venv
 from tests.real.openstack import RealOpenStack
@@ -224,6 +225,22 @@ def test_what_does_not_fit_fails_with_its_reason_and_still_holds_quota(at, cloud
         assert {q.resource: q.used for q in platform.quota()}["instances"] == 4
     finally:
         cloud.call("nova", "PUT", quota, {"quota_set": {"cores": 64, "ram": 512 * 1024, "force": True}})
+
+
+def test_a_quota_is_really_set(at, cloud, name):
+    def asked(limits):
+        return quota.QUOTA.run(at(), {"limits": limits}, False, lambda *_a, **_k: None)
+
+    assert asked({"cpu": 40, "memory_gib": 100})["changed"] is True
+    assert asked({"cpu": 40})["changed"] is False
+    said = cloud.call("nova", "GET", f"/v2.1/os-quota-sets/{cloud.demo['project']}")["quota_set"]
+    assert (said["cores"], said["ram"], said["instances"]) == (40, 102400, 8)
+    running(at(), spec(name, GENERAL))
+    with pytest.raises(Invalid, match="already used and reserved 4"):
+        asked({"cpu": 1})
+    with pytest.raises(Unauthorized):
+        at().set_quota("demo", {"cpu": 1000})
+    assert asked({"cpu": 64, "memory_gib": 512})["changed"] is True
 
 
 @pytest.mark.parametrize(("more", "kind", "words"), [

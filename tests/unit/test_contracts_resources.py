@@ -41,6 +41,7 @@ POOL = r.Pool(
     path=r.Path(True, 0.5, 10, 0.0, "2026-11-25T03:26:58Z"),
     lost_after_s=600,
     open=False,
+    jobs=False,
     seen=r.Seen("2026-11-25T03:26:58Z", "hunan/slurm", "live", None),
 )
 

@@ -1,9 +1,11 @@
 """One cloud as one process: ``python -m tests.lab.openstack FOLDER`` reads ``FOLDER/spec.json`` and serves.
 
-``FOLDER/ready.json`` appears when everything listens; the process ends when its standard input does, or on SIGTERM.
+``FOLDER/ready.json`` appears when everything listens; the process ends on SIGTERM, with ``--lifeline`` also when its
+standard input does. The control API is that of `tests.lab.server` where both have the same: counters, faults, healing.
 """
 
 import asyncio
+import copy
 import json
 import os
 import secrets
@@ -28,7 +30,9 @@ class Process:
         self.counters, self.faults = Counters(), Faults()
         self.faults.on_dead = self._dead
         self.machines = Machines(folder, secrets.token_hex(16), self.counters, self.faults)
-        self.cloud = Cloud(spec["rows"], self.machines)
+        self.cloud = Cloud(
+            {**copy.deepcopy(spec["hardware"]), "users": spec["users"], "slots": spec["slots"]}, self.machines
+        )
         bases = {row["service"]: f"https://{row['private'][0]}:{row['private'][1]}" for row in spec["services"]}
         self.faces, self.fronts = Faces(self.cloud, bases), []
 
@@ -54,8 +58,9 @@ class Process:
     # -- control ---------------------------------------------------------------------------------
     def control(self, method, target, headers, body, peer):
         options = json.loads(body) if body else {}
+        name = "heal" if method == "DELETE" else target.rpartition("/")[2]
         try:
-            return Answer(200, getattr(self, f"do_{target.rpartition('/')[2]}")(**options) or {})
+            return Answer(200, getattr(self, f"do_{name}")(**options) or {})
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             return Answer(400, {"error": f"{type(error).__name__}: {error}"})
 
@@ -65,7 +70,9 @@ class Process:
                        self.cloud.servers.values()]  # fmt: skip
         return {"counters": self.counters.as_dict(), "nonce": self.machines.nonce, "servers": servers}
 
-    def do_reset(self):
+    do_lab = do_info
+
+    def do_reset_counters(self):
         self.counters.reset()
 
     def do_fault(self, kind, **options):
@@ -77,6 +84,7 @@ class Process:
             for host in self.cloud.hosts.values():
                 host |= {"state": "up", "status": "enabled", "reason": None}
             self.cloud.settings |= {"max_limit": 1000, "stuck": False}
+            self.cloud.rows["quotas"] = copy.deepcopy(self.spec["hardware"]["quotas"])
             for server in list(self.cloud.servers.values()):
                 self.cloud._deleted(server)
 
@@ -94,7 +102,7 @@ class Process:
             self.cloud.tokens.clear()
 
     # -- life ------------------------------------------------------------------------------------
-    async def run(self):
+    async def run(self, lifeline):
         self.machines.loop = loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -105,7 +113,8 @@ class Process:
                 pass
             loop.call_soon_threadsafe(stop.set)
 
-        threading.Thread(target=wait_for_parent, daemon=True).start()
+        if lifeline:
+            threading.Thread(target=wait_for_parent, daemon=True).start()
         self.listen()
         control = http.Server(("127.0.0.1", 0), self.control).serve_in_background()
         procs.note(self.folder / "ready.json", pid=os.getpid(), control=control.server_address[1])
@@ -114,10 +123,12 @@ class Process:
         os._exit(0)
 
 
-def main(folder):
+def main(argv):
+    folder = Path(argv[0])
     spec = json.loads((folder / "spec.json").read_text())
-    asyncio.run(Process(folder, spec).run())
+    os.umask(0o022)
+    asyncio.run(Process(folder, spec).run("--lifeline" in argv))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1:])

@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -16,12 +15,14 @@ from tests.lab import keys
 from tests.lab import render
 from tests.lab.lab import CHECKOUT
 from tests.lab.lab import CONFIG
-from tests.lab.openstack.routes import TYPES
+from tests.lab.openstack.spec import need
+from tests.lab.openstack.spec import PRIVATE
+from tests.lab.openstack.spec import ROWS
+from tests.lab.openstack.spec import SERVICES
+from tests.lab.openstack.spec import SUBNET
 from tests.lab.render import GENERATED
 
-PUBLIC = "127.10.0.2"
-#: where the cloud believes that its services and machines are; reached through the site file's address map
-PRIVATE, SUBNET, SLOTS = "10.30.0.5", "10.30.8", 6
+PUBLIC, SLOTS = "127.10.0.2", 6
 READY_S = 60
 
 
@@ -36,32 +37,24 @@ class CloudLab:
     def start(self):
         taken = set()
         self.state.mkdir(parents=True)
-        ports = {name: render.free_port(PUBLIC, taken) for name in TYPES}
-        slots = [render.free_port(PUBLIC, taken) for _ in range(SLOTS)]
-        self.passwords = {name: secrets.token_urlsafe(12) for name in ("brain", "demo")}
-        authority = keys.Authority(self.state)
-        certificate, key = authority.serve("cloud.lab.invalid", PUBLIC, self.state)
+        ports = [render.free_port(PUBLIC, taken) for _ in SERVICES]
+        slots = [(f"{SUBNET}{number + 11}", 22, render.free_port(PUBLIC, taken)) for number in range(SLOTS)]
         maps = [
-            *({"private": {"address": PRIVATE, "port": port}, "public": {"address": PUBLIC, "port": port}}
-              for port in ports.values()),
-            *({"private": {"address": f"{SUBNET}.{number + 11}", "port": 22},
-               "public": {"address": PUBLIC, "port": port}} for number, port in enumerate(slots)),
-        ]  # fmt: skip
-        rows = yaml.safe_load(Path(__file__).with_name("rows.yml").read_text())
-        rows["users"] = {
-            "brain": {"password": self.passwords["brain"], "projects": ["admin"], "admin": True},
-            "demo": {"password": self.passwords["demo"], "projects": ["demo"]},
-        }
-        rows["slots"] = [row for row in maps if row["private"]["port"] == 22]
-        services = [{"service": n, "address": (PUBLIC, p), "private": (PRIVATE, p)} for n, p in ports.items()]
-        spec = {"rows": rows, "services": services, "certificate": str(certificate), "key": str(key)}
+            {"private": {"address": private, "port": inside}, "public": {"address": PUBLIC, "port": outside}}
+            for private, inside, outside in (*((PRIVATE, port, port) for port in ports), *slots)
+        ]
+        authority = keys.Authority(self.state)
+        shutil.copytree(CONFIG, self.config, ignore=lambda _, names: set(names) & {*GENERATED, "sites", "more"})
+        (self.config / "sites").mkdir()
+        cloud = self._configure(authority, ports[0], maps)
+        spec = {**need(authority, self.state, self.config / "credentials", cloud, maps), "hardware": ROWS}
         keys.write_private(self.state / "spec.json", json.dumps(spec).encode())
-        self._configure(authority, ports["keystone"], maps)
         environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+        command = [sys.executable, "-m", "tests.lab.openstack", str(self.state), "--lifeline"]
         with open(self.state / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.lab.openstack", str(self.state)], cwd=CHECKOUT, env=environment,
-                stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
+                command, cwd=CHECKOUT, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log,
+                start_new_session=True,
             )  # fmt: skip
         end = time.monotonic() + READY_S
         while not (self.state / "ready.json").exists():
@@ -78,8 +71,6 @@ class CloudLab:
             self.process = None
 
     def _configure(self, authority, port, maps):
-        shutil.copytree(CONFIG, self.config, ignore=lambda _, names: set(names) & {*GENERATED, "sites"})
-        (self.config / "sites").mkdir()
         shutil.copy(authority.certificate_path, self.config / "ca.pem")
         cloud = {
             "id": "cloud", "platform": "openstack", "protocol": "https", "zone": "general", "via": "intranet",
@@ -91,13 +82,12 @@ class CloudLab:
             "networks": {"intranet": ["127.10.0.0/16"]}, "endpoints": [cloud], "address_map": maps,
             "accelerators": {"CUSTOM_NPU_ASCEND910B": "910b4"},
         }  # fmt: skip
-        demo = {"native_user": "demo", "native_account": "demo", "credential": "demo-cloud"}
+        demo = {"native_user": "demo", "native_account": "demo", "credential": "hunan-cloud-demo"}
         tenants = {"demo": {"name": {"en": "Demo", "zh": "演示"}, "organisation": "university",
                             "sites": {"hunan": {"cloud": demo}}}}  # fmt: skip
         for name, content in (("sites/hunan", site), ("tenants", {"tenants": tenants}), ("links", {"links": []})):
             (self.config / f"{name}.yml").write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
-        for name, user in (("hunan-cloud", "brain"), ("demo-cloud", "demo")):
-            keys.write_private(self.config / "credentials" / name, self.passwords[user].encode())
+        return cloud
 
     # -- control ---------------------------------------------------------------------------------
     def ask(self, what, **body):

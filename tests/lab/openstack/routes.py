@@ -80,6 +80,12 @@ class Faces:
         }  # fmt: skip
         return Answer(201, {"token": body}, {"X-Subject-Token": token})
 
+    def projects(self, method, who, query, asked):
+        self.cloud.need_admin(who, "identity:list_projects")
+        rows = [{"id": number, "name": name, "domain_id": "default"}
+                for name, number in self.cloud.projects.items() if query.get("name", name) == name]  # fmt: skip
+        return Answer(200, {"projects": rows, "links": {"next": None}})
+
     # -- nova ------------------------------------------------------------------------------------
     def compute_version(self, method, who, query, asked):
         link = [{"rel": "self", "href": f"{self.bases['nova']}/v2.1/"}]
@@ -134,6 +140,19 @@ class Faces:
         limits, used = self.cloud.rows["quotas"][who["project"]], self.cloud.used(who["project"])
         rows = {name: {"limit": limits.get(name, -1), "in_use": used[name], "reserved": 0} for name in used}
         return Answer(200, {"quota_set": {"id": project, **rows}})
+
+    def set_quota(self, method, who, query, asked, project):
+        self.cloud.need_admin(who, "os_compute_api:os-quota-sets:update")
+        name = next((n for n, number in self.cloud.projects.items() if number == project), None)
+        if name is None:
+            raise Refusal(400, f"Project ID {project} is not a valid project.")
+        used = self.cloud.used(name)
+        for kind, limit in asked["quota_set"].items():
+            if 0 <= limit < used[kind]:
+                raise Refusal(400, f"Quota limit {limit} for {kind} must be greater than or equal to already used and"
+                                   f" reserved {used[kind]}.")  # fmt: skip
+        self.cloud.rows["quotas"][name] |= asked["quota_set"]
+        return Answer(200, asked)
 
     def servers(self, method, who, query, asked):
         if method == "POST":
@@ -236,7 +255,11 @@ class Faces:
 
 
 ROUTES = {
-    "keystone": [(r"/v3", "GET", Faces.version, True), (r"/v3/auth/tokens", "POST", Faces.tokens, True)],
+    "keystone": [
+        (r"/v3", "GET", Faces.version, True),
+        (r"/v3/auth/tokens", "POST", Faces.tokens, True),
+        (r"/v3/projects", "GET", Faces.projects, False),
+    ],
     "nova": [
         (r"/v2\.1", "GET", Faces.compute_version, True),
         (r"/v2\.1/os-aggregates", "GET", Faces.aggregates, False),
@@ -244,6 +267,7 @@ ROUTES = {
         (r"/v2\.1/flavors/detail", "GET", Faces.flavors, False),
         (r"/v2\.1/os-availability-zone", "GET", Faces.zones, False),
         (r"/v2\.1/os-quota-sets/([^/]+)/detail", "GET", Faces.quota, False),
+        (r"/v2\.1/os-quota-sets/([^/]+)", ("PUT",), Faces.set_quota, False),
         (r"/v2\.1/servers/detail", "GET", Faces.servers, False),
         (r"/v2\.1/servers", ("POST",), Faces.servers, False),
         (r"/v2\.1/servers/([^/]+)", ("GET", "DELETE"), Faces.server, False),

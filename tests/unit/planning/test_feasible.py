@@ -34,6 +34,7 @@ def test_the_example_fits_both():
 
 READS = [{"name": "x", "uri": "x", "data_level": "confidential", "size": 5 << 30}]
 RULES = [
+    ("jobs", asked(), {"jobs": False}, "hunan/slurm/npu gives machines and runs no jobs"),
     ("capacity", asked({"accelerators": 17}), {}, "has 16 910b3 cards, 17 were asked for"),
     ("shape", asked({"accelerators": 9, "nodes": 1}), {}, "a node of hunan/slurm/npu has 8 cards, 9 a node"),
     ("shape", asked({"nodes": 3}), {}, "has 2 nodes, 3 are needed"),

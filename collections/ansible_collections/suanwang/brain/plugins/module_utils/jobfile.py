@@ -74,11 +74,12 @@ _OUTPUT_PATH = re.compile(r"[^\x00-\x1f\"\\\\]+")
 
 @dataclass(frozen=True)
 class JobInput:
-    """name: of the input; path: absolute, at the site; sha256: what it must be there."""
+    """name: of the input; path: absolute, at the site; sha256: what it must be there; folder: unpack it."""
 
     name: str
     path: str
     sha256: str
+    folder: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,11 +166,19 @@ def _inputs(layout, inputs):
         checks.append(
             f'[ "$(sum {quoted(item.path)})" = {item.sha256} ]'
             f' || finish 97 "input {item.name} differs from its checksum"\n'
-            f"ln -sf {quoted(item.path)} {link}\n"
+            f"{_into(link, item)}\n"
             f"SWB_INPUT_{item.name.upper()}={quoted(f'{layout.workdir}/{link}')};"
             f" export SWB_INPUT_{item.name.upper()}"
         )
     return "\n".join(checks)
+
+
+def _into(link, item):
+    """Return the line that puts an input below ``in/``."""
+    path = shlex.quote(item.path)
+    if not item.folder:
+        return f"ln -sf {path} {link}"
+    return f'mkdir -p {link} && tar -xf {path} -C {link} || finish 97 "input {item.name} does not unpack"'
 
 
 def _plain(path):

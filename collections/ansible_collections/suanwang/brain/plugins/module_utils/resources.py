@@ -255,7 +255,10 @@ class Domain:
 
 @dataclass(frozen=True)
 class Pool:
-    """What work can be placed on: a partition, a queue, an availability zone × model."""
+    """What work can be placed on: a partition, a queue, an availability zone × model.
+
+    jobs: whether it runs them; False where it gives machines only.
+    """
 
     id: str
     name: str
@@ -289,6 +292,7 @@ class Pool:
     path: Path = Path()
     lost_after_s: int = 900
     open: bool = True
+    jobs: bool = True
     seen: Seen = Seen()
 
 

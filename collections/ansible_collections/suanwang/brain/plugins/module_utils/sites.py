@@ -201,6 +201,10 @@ class Connection:
     def http(self):
         return Http(self.site, self.endpoint, self.config.folder)
 
+    def own(self):
+        """Return the Platform at this endpoint with the site file's own account, which may be an administrator's."""
+        return self.config.platform(self.site.id, self.endpoint.id)
+
     def beside(self, name):
         """Return the Connection to another endpoint of the site, for the same tenant."""
         return Connection(self.config, self.site, self.site.endpoint(name), self.tenant)

@@ -71,6 +71,10 @@ options:
         description: Its checksum, checked by each copy before it begins.
         type: str
         required: true
+      folder:
+        description: Whether it is an archive, which each copy finds unpacked in a folder of its own.
+        type: bool
+        default: false
   replicas:
     description: How many copies answer. Resources are those of one copy.
     type: int

@@ -71,6 +71,10 @@ options:
         description: Its checksum, checked by the job before it begins.
         type: str
         required: true
+      folder:
+        description: Whether it is an archive, which the job finds unpacked in a folder of its own.
+        type: bool
+        default: false
   outputs:
     description: Files that the job leaves below C($SWB_OUTPUT_DIR).
     type: list

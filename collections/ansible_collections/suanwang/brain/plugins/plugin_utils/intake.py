@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a task names on disk → facts for the planner: sizes, checksums, and the archive of the code.
 
-Big inputs stay where they are and are named by path and checksum. Code, and the parts of an input that has a holdout,
-are kept in the store, under their checksum.
+Big inputs stay where they are and are named by path and checksum. Code, folders of data as one archive each, and the
+parts of an input that has a holdout, are kept in the store, under their checksum.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ def _local(uri, folder, field):
 
 def _file(item, folder, store, field):
     path = _local(item.uri, folder, field)
+    if path.is_dir():
+        return _folder(item, path, store, field)
     if not path.is_file():
         raise Invalid(
             f"{field}.uri: the dataset {path} is not there.",
@@ -82,16 +84,7 @@ def _file(item, folder, store, field):
         )
     with open(path, "rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
-    for key, stated, real in (
-        ("sha256", item.sha256, found),
-        ("size", item.size, path.stat().st_size),
-    ):
-        if stated is not None and stated != real:
-            raise Corrupt(
-                f"{field}.{key}: {path} has {key} {real}, the task says {stated}.",
-                way_out="Get the right file, or correct the task.",
-                details={"field": f"{field}.{key}"},
-            )
+    _compare(item, path, found, path.stat().st_size, field)
     kept = held = None
     if item.holdout:
         kept, held = _split(path, *item.holdout, store)
@@ -104,6 +97,30 @@ def _file(item, folder, store, field):
         kept=kept,
         held=held,
     )
+
+
+def _folder(item, path, store, field):
+    """A folder travels as one archive: thousands of small files would take a round trip each."""
+    if item.holdout:
+        raise Invalid(
+            f"{field}.holdout: {path} is a folder, and a holdout takes lines of a file.",
+            way_out="Name the file.",
+            details={"field": f"{field}.holdout"},
+        )
+    with store.new_object() as made:
+        pack(path, made, f"{field}.uri", tarfile.GNU_FORMAT)
+    _compare(item, path, made.sha256, made.size, field)
+    return FileFact(item.uri, f"{path.name}.tar", None, made.sha256, made.size, folder=True)
+
+
+def _compare(item, path, sha256, size, field):
+    for key, stated, real in (("sha256", item.sha256, sha256), ("size", item.size, size)):
+        if stated is not None and stated != real:
+            raise Corrupt(
+                f"{field}.{key}: {path} has {key} {real}, the task says {stated}.",
+                way_out="Get the right file, or correct the task.",
+                details={"field": f"{field}.{key}"},
+            )
 
 
 def _split(path, modulo, remainder, store):
@@ -130,10 +147,16 @@ def _code(component, folder, store):
 
 
 def archive(root, field="code"):
-    """Return the bytes of a USTAR archive of a folder: sorted, times 0, no owner, so that equal code is equal bytes."""
+    """Return the bytes of the archive of a code folder."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for path in sorted(_files(root)):
+    pack(root, buffer, field, tarfile.USTAR_FORMAT, MAX_CODE_MIB, _LEFT_OUT)
+    return buffer.getvalue()
+
+
+def pack(root, stream, field, form, most_mib=None, left_out=frozenset()):
+    """Write the archive of a folder: sorted, times 0, no owner, so that equal files are equal bytes."""
+    with tarfile.open(fileobj=stream, mode="w", format=form) as tar:
+        for path in sorted(_files(root, left_out)):
             if path.is_symlink():
                 raise Invalid(
                     f"{field}: {path} is a symbolic link, which does not travel.",
@@ -142,18 +165,17 @@ def archive(root, field="code"):
             entry = tarfile.TarInfo(str(path.relative_to(root)))
             entry.size = path.stat().st_size
             entry.mode = 0o755 if os.access(path, os.X_OK) else 0o644
-            if buffer.tell() + entry.size > MAX_CODE_MIB * 2**20:
+            if most_mib and tar.offset + entry.size > most_mib * 2**20:
                 raise Invalid(
-                    f"{field}: the folder {root} holds more than {MAX_CODE_MIB} MiB.",
+                    f"{field}: the folder {root} holds more than {most_mib} MiB.",
                     way_out="Name big files as inputs.",
                 )
-            with open(path, "rb") as stream:
-                tar.addfile(entry, stream)
-    return buffer.getvalue()
+            with open(path, "rb") as content:
+                tar.addfile(entry, content)
 
 
-def _files(root):
+def _files(root, left_out):
     for path in root.rglob("*"):
         inside = path.relative_to(root).parts
-        if not _LEFT_OUT.intersection(inside) and (path.is_file() or path.is_symlink()):
+        if not left_out.intersection(inside) and (path.is_file() or path.is_symlink()):
             yield path

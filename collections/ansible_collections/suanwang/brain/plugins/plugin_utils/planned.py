@@ -110,7 +110,8 @@ def _inputs(run_pass, component):
                 datum = {"path": "?", "sha256": item.get("file", {}).get("sha256", "?")}
             else:
                 raise Conflict(f"input {item['name']} of {component['id']} was not moved in this pass.")
-        found.append({"name": item["name"], "path": datum["path"], "sha256": datum["sha256"]})
+        where = {"path": datum["path"], "sha256": datum["sha256"], "folder": item.get("folder") == "true"}
+        found.append({"name": item["name"], **where})
     return found
 
 

@@ -39,6 +39,25 @@ def default_root(environ=None):
     return pathlib.Path(named or "~/.local/state/suanwang").expanduser().absolute()
 
 
+class _Hashed:
+    """A stream to write to, which counts and hashes what goes through it."""
+
+    def __init__(self, stream):
+        self._stream, self._hash, self.size = stream, hashlib.sha256(), 0
+
+    def write(self, data):
+        self._hash.update(data)
+        self.size += len(data)
+        return self._stream.write(data)
+
+    def tell(self):
+        return self.size
+
+    @property
+    def sha256(self):
+        return self._hash.hexdigest()
+
+
 class Store:
     """Files under one root. Methods raise BrainError; OSError of a full or read-only disk is one too."""
 
@@ -207,6 +226,21 @@ class Store:
         if not self.object_path(name).exists():
             self.write(self.object_path(name), data)
         return name
+
+    @contextlib.contextmanager
+    def new_object(self):
+        """Yield a stream to write an object of any size to; its `sha256` and `size` are known at the end."""
+        with self._writing(self.root / "objects" / "new"):
+            with tempfile.NamedTemporaryFile(dir=self.root / "objects", suffix=".part", delete=False) as part:
+                stream = _Hashed(part)
+                try:
+                    yield stream
+                    part.flush()
+                    os.fsync(part.fileno())
+                    os.replace(part.name, self.object_path(stream.sha256))
+                except BaseException:
+                    os.unlink(part.name)
+                    raise
 
     # -- runs --------------------------------------------------------------------------------------------
     def run_dir(self, run):

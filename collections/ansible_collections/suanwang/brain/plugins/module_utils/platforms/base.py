@@ -111,6 +111,10 @@ class Platform:
         """Return Quota records of the account."""
         self.refuse("quota")
 
+    def set_quota(self, account, limits):
+        """Set limits, resource → number, of a native account. Needs an administrator's account of ours."""
+        self.refuse("set_quota")
+
     # -- work ------------------------------------------------------------------------------------------------
     def job(self, name):
         """Return the Job of that name, the newest where there are several, or None.

@@ -41,12 +41,13 @@ AUTH = "/v3"
 DOMAIN = "Default"
 
 # -- PATHS: service → path; microversions are the newest that both sides know -----------------------
-COMPUTE, PLACEMENT = "2.90", "1.39"
+VERSIONS = {"compute": "2.90", "placement": "1.39"}
 AGGREGATES, HYPERVISORS, FLAVORS = "/os-aggregates", "/os-hypervisors/detail", "/flavors/detail"
-ZONES, QUOTAS, SERVERS = "/os-availability-zone", "/os-quota-sets/{}/detail", "/servers/detail"
+ZONES, SERVERS = "/os-availability-zone", "/servers/detail"
+QUOTA, QUOTAS = "/os-quota-sets/{}", "/os-quota-sets/{}/detail"
 SERVER, NEW_SERVER = "/servers/{}", "/servers"
 PROVIDERS, CANDIDATES, USAGES = "/resource_providers", "/allocation_candidates", "/usages"
-IMAGES, NETWORKS = "/images", "/networks"  # below the version that the service itself names
+PROJECTS, IMAGES, NETWORKS = "/projects", "/images", "/networks"  # below the version that the service itself names
 PAGES = 200
 #: Seconds for one call, which it may hang for as long as it likes otherwise.
 TIMEOUT_S = 30
@@ -105,17 +106,20 @@ class OpenStack(Platform):
         **dict.fromkeys(set(VERBS), _NO_JOBS),
         "alarms": _NO_ALARMS,
         "usage": "it knows what it has given away, which stands in its pools, and measures nothing.",
-        "set_quota": "only an administrator sets quotas, which no tenant's account is.",
         **dict.fromkeys(("reserve", "reservation", "release"), _STANDING),
         **dict.fromkeys(("serve", "inference_service", "unserve"), "it makes machines, and knows no models."),
     }
-    for _verb in "ping pools quota create_instance instance delete_instance".split():
+    for _verb in "ping pools quota set_quota create_instance instance delete_instance".split():
         del CAPABILITIES[_verb]
+
+    def __init__(self, connection):
+        super().__init__(connection)
+        self._versions = {}
 
     # -- perception --------------------------------------------------------------------------------
     def ping(self):
         """Return {version, api, project}: the newest compute microversion, those that are spoken, and our project."""
-        newest = {name: self._newest(name) for name in ("compute", "placement")}
+        newest = {name: self._newest(name) for name in VERSIONS}
         return {
             "version": newest["compute"],
             "api": {name: self._version(name) for name in newest},
@@ -139,6 +143,16 @@ class OpenStack(Platform):
         if usages is not None:
             found.append(Quota("accelerators", None, text.cards_used(usages), self.connection.tenant))
         return found
+
+    def set_quota(self, account, limits):
+        """Set limits of a project, ``domain/project`` or its name. Below what is in use is Invalid, as Nova says."""
+        domain, name = in_domain(account)
+        found = self._checked("GET", "identity", PROJECTS, {"name": name})["projects"]
+        if len(found) > 1:
+            domains = self._checked("GET", "identity", "/domains", {"name": domain})["domains"]
+            found = [row for row in found if row["domain_id"] in [one["id"] for one in domains]]
+        project = self._only(found, "project", name)
+        self._checked("PUT", "compute", QUOTA.format(project), json={"quota_set": text.quota_set(limits)})
 
     def _machines(self):
         """Return text.Machines: what Placement says they have, and what Nova says of their health."""
@@ -285,10 +299,12 @@ class OpenStack(Platform):
         data = self._guarded(f"GET {service}", lambda: getattr(self._cloud, service).get_endpoint_data())
         return text.version(data.max_microversion if data else None)
 
-    @functools.cache  # noqa: B019
     def _version(self, service):
-        wanted = {"compute": COMPUTE, "placement": PLACEMENT}.get(service)
-        return wanted and min(wanted, self._newest(service) or wanted, key=text.number)
+        """Return the microversion that is spoken with a service: the wanted one, or the newest that it has."""
+        wanted = VERSIONS.get(service)
+        if wanted and service not in self._versions:
+            self._versions[service] = min(wanted, self._newest(service) or wanted, key=text.number)
+        return self._versions.get(service)
 
     def _rows(self, kind, service, path, params=None):
         """Return the rows of a list, all of its pages: a full last page has a link to an empty one."""
@@ -378,7 +394,7 @@ def _library(site):
                         way_out="Put the application credential's id and secret into it, one a line.",
                     ) from None
                 return v3.ApplicationCredential(url, application_credential_id=name, application_credential_secret=key)
-            user, project = _in_domain(account.user), _in_domain(account.account)
+            user, project = in_domain(account.user), in_domain(account.account)
             return v3.Password(
                 url,
                 username=user[1],
@@ -402,7 +418,7 @@ def _library(site):
     return Library
 
 
-def _in_domain(name):
+def in_domain(name):
     """Return (domain, name) of ``name`` or ``domain/name``."""
     domain, slash, rest = (name or "").partition("/")
     return (domain, rest) if slash else (DOMAIN, domain)

@@ -275,6 +275,15 @@ def quotas(quota_set):
             yield ours, None if limit < 0 else limit / unit, (row["in_use"] + row["reserved"]) / unit
 
 
+def quota_set(limits):
+    """Return limits of ours in Nova's words and units; raise Invalid for one that it has not."""
+    theirs = {ours: (name, unit) for name, (ours, unit) in QUOTAS.items()}
+    strange = sorted(set(limits) - set(theirs))
+    if strange:
+        raise Invalid(f"there is no quota of {', '.join(strange)}.", way_out=f"There are: {', '.join(sorted(theirs))}.")
+    return {theirs[ours][0]: int(limit * theirs[ours][1]) for ours, limit in limits.items()}
+
+
 def cards_used(usages):
     """Return the accelerators in Placement's usages of a project, which newer versions group by consumers."""
     groups = [group for group in usages.values() if isinstance(group, dict)] or [usages]

@@ -16,6 +16,8 @@ from .instance import INSTANCE_INFO
 from .job import JOB
 from .job import JOB_INFO
 from .pools import POOL_INFO
+from .quota import QUOTA
+from .quota import QUOTA_INFO
 from .reservation import RESERVATION
 from .reservation import RESERVATION_INFO
 
@@ -31,6 +33,8 @@ VERBS = {
     "job": JOB,
     "job_info": JOB_INFO,
     "pool_info": POOL_INFO,
+    "quota": QUOTA,
+    "quota_info": QUOTA_INFO,
     "reservation": RESERVATION,
     "reservation_info": RESERVATION_INFO,
 }

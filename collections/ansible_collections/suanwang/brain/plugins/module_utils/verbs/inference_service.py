@@ -20,7 +20,6 @@ from ..errors import Invalid
 from ..errors import JobFailed
 from ..errors import Timeout
 from ..errors import Unreachable
-from ..jobfile import JobInput
 from ..jobfile import Layout
 from ..jobfile import service_script
 from ..names import COMPONENT
@@ -30,6 +29,7 @@ from ..services import ServiceSpec
 from .dataset import put
 from .job import FILE
 from .job import INPUTS
+from .job import inputs_at
 from .job import LOG_LINES
 from .patience import looked_for
 from .patience import SETTLE_S
@@ -137,7 +137,7 @@ def _spec(platform, params, name, label):
             name,
             code_sha256=params["code"]["sha256"],
             command=[word.replace("{root}", root) for word in params["command"]],
-            inputs=[JobInput(item["name"], f"{root}/{item['path']}", item["sha256"]) for item in params["inputs"]],
+            inputs=inputs_at(root, params),
         ),
         workdir=layout.workdir,
         log=layout.log,

@@ -33,7 +33,8 @@ class Datum:
 
     producer: the component that makes it, None: it lies at the controller. output, path: of the producer.
     sha256: of the moved bytes where known before. size in bytes, None: not known. source: absolute path
-    at the controller, None: the store holds it. level: see task.LEVELS, None: not stated.
+    at the controller, None: the store holds it. level: see task.LEVELS, None: not stated. folder: an archive that the
+    reader gets unpacked.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Datum:
     size: int | None = None
     source: str | None = None
     level: str | None = None
+    folder: bool = False
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,7 @@ def _datum(task, item, entry, facts, levels):
         # The kept lines are a file of ours, which lies in the store.
         source=None if entry.holdout else fact.source,
         level=entry.data_level,
+        folder=fact.folder,
     )
 
 

@@ -145,6 +145,9 @@ def _tenant(task, pool, tenants):
 
 
 def _component_rules(ask, pool):
+    if not pool.jobs and ask.node.component.kind != "provision":
+        yield No("jobs", f"{pool.id} gives machines and runs no jobs", "kind", "Use a pool that runs jobs")
+        return
     yield from _places(ask, pool)
     yield from _data(ask, pool)
     yield from _software(ask, pool)

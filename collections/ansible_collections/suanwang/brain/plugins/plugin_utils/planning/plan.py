@@ -188,6 +188,8 @@ def _input(datum):
         entry["from"] = f"{datum.producer}.{datum.output}"
     else:
         entry["file"] = _file(datum)
+    if datum.folder:
+        entry["folder"] = "true"
     return entry
 
 

@@ -155,6 +155,7 @@ class FileFact:
     """What is known of an input file. source: absolute path, None: the store holds it.
 
     kept, held: (sha256, size in bytes) of the uploaded and the withheld lines, where there is a holdout.
+    folder: it is the archive of a folder.
     """
 
     uri: str
@@ -164,6 +165,7 @@ class FileFact:
     size: int
     kept: tuple[str, int] | None = None
     held: tuple[str, int] | None = None
+    folder: bool = False
 
 
 @dataclass(frozen=True)
