@@ -62,6 +62,7 @@ ROOMS = {
 PLACES = {
     **{f"{MODULE_UTILS}/{name}.py": name for name in ROOMS if " " not in name},
     f"{MODULE_UTILS}/profiled/": "profiled",
+    f"{MODULE_UTILS}/services.py": "resources",
     f"{MODULE_UTILS}/platforms/": "platforms",
     f"{MODULE_UTILS}/platforms/__init__.py": "platform base",
     f"{MODULE_UTILS}/platforms/base.py": "platform base",

@@ -25,7 +25,7 @@ from ..jobfile import service_script
 from ..names import COMPONENT
 from ..names import PREFIX
 from ..plain import to_plain
-from ..resources import ServiceSpec
+from ..services import ServiceSpec
 from .dataset import put
 from .job import FILE
 from .job import INPUTS
