@@ -8,6 +8,7 @@ from flask import g
 from flask import request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ansible_collections.suanwang.brain.plugins.plugin_utils import governance
 
@@ -80,6 +81,9 @@ def build(settings, desk):
         SESSION_COOKIE_SAMESITE="Lax",
     )
     app.json.sort_keys = False
+    if settings.file.proxies:
+        count = settings.file.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
     app.extensions["desk"] = desk
     app.extensions["watchers"] = Watchers(settings.file.limits.watchers)
     app.error_processor(_validation)

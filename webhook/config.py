@@ -89,7 +89,11 @@ class Limits(Part):
 
 
 class File(Part):
-    """webhook.yml. groups: role → groups of the identity provider. tenants: tenant → groups, '*' for everyone."""
+    """webhook.yml. groups: role → groups of the identity provider. tenants: tenant → groups, '*' for everyone.
+
+    catalogue: folders of folders with a task.yml. data_roots: what tasks may name besides their own files.
+    perceive_every_s: 0 for never. proxies: how many stand in front, whose X-Forwarded-* headers are believed.
+    """
 
     login: list[Literal["lab", "oidc", "cas"]] = ["lab"]
     signer: Signer
@@ -101,6 +105,7 @@ class File(Part):
     catalogue: list[str] = []
     data_roots: list[str] = []
     perceive_every_s: int = Field(default=60, ge=0)
+    proxies: int = Field(default=0, ge=0, le=5)
     limits: Limits = Limits()
 
 

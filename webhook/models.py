@@ -42,7 +42,6 @@ class Login(Base):
     tenants: Mapped[list] = column(JSON)
     csrf: Mapped[str] = column(String(64))
     provider_sid: Mapped[str | None] = column(String(200), index=True)
-    id_token: Mapped[str | None] = column(Text)
     created_at: Mapped[str] = column(String(20))
     used_at: Mapped[str] = column(String(20))
     expires_at: Mapped[str] = column(String(20))

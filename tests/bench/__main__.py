@@ -14,11 +14,13 @@ from tests.bench import perception
 from tests.bench import proposals
 from tests.bench import transfer
 from tests.bench import verb
+from tests.bench import waiting
 
 BENCHES = {
     "verb": verb.measure,
     "perception": perception.measure,
     "dispatch": dispatch.measure,
+    "waiting": waiting.measure,
     "proposals": proposals.measure,
     "transfer": transfer.measure,
 }

@@ -9,26 +9,30 @@ from tests.playbooks.project import Project
 
 
 def measure(bench):
-    count = 2 if bench.small else 20
     with Lab(bench.folder / "lab", settings={"pending_s": [0, 0.1]}) as lab:
-        project = Project(lab, bench.folder / "project")
-        task = _task(bench.folder / "task", count)
-        environment = {**project.environment, "SUANWANG_CONFIG": lab.config}
-        runs = []
+        for count in (2,) if bench.small else (20, 100):
+            yield from _measured(bench, lab, count)
 
-        def approved(_number):
-            try:
-                runs.append(project.approved(task))
-            except AssertionError as error:
-                raise CommandFailed(f"the plan could not be made: {error}") from error
-            return ("-e", f"plan={runs[-1]}")
 
-        apply = bench.cost("ansible-playbook", "playbooks/apply.yml", prepare=approved, **environment)
-        for run in runs:
-            if [event["state"] for event in project.events(run, "closed")] != ["succeeded"]:
-                raise CommandFailed(f"run {run} did not succeed")
-        again = bench.cost("ansible-playbook", "playbooks/apply.yml", "-e", f"plan={runs[-1]}", **environment)
-    bare = bench.cost("ansible-playbook", "-i", _hosts(bench, count), "-f", "20", _playbook(bench))
+def _measured(bench, lab, count):
+    project = Project(lab, bench.folder / f"project-{count}")
+    task = trivial(bench.folder / f"task-{count}", count)
+    environment = {**project.environment, "SUANWANG_CONFIG": lab.config}
+    runs = []
+
+    def approved(_number):
+        try:
+            runs.append(project.approved(task))
+        except AssertionError as error:
+            raise CommandFailed(f"the plan could not be made: {error}") from error
+        return ("-e", f"plan={runs[-1]}")
+
+    apply = bench.cost("ansible-playbook", "playbooks/apply.yml", prepare=approved, **environment)
+    for run in runs:
+        if [event["state"] for event in project.events(run, "closed")] != ["succeeded"]:
+            raise CommandFailed(f"run {run} did not succeed")
+    again = bench.cost("ansible-playbook", "playbooks/apply.yml", "-e", f"plan={runs[-1]}", **environment)
+    bare = bench.cost("ansible-playbook", "-i", hosts(bench, count), "-f", "60", playbook(bench, "/bin/true"))
     start = bench.cost("ansible-playbook", "-i", "localhost,", _empty(bench))
     ours, peer = apply.over(start), bare.over(start)
     against = f"{count} local command: /bin/true"
@@ -40,9 +44,10 @@ def measure(bench):
     yield Row("dispatch", "the same plan applied again", again.over(start).cpu, against, peer.cpu)
 
 
-def _task(folder, count):
+def trivial(folder, count, code="", needs=lambda number: []):
+    """Write a task of many components with one code; return its file. needs: number → ids."""
     (folder / "code").mkdir(parents=True)
-    (folder / "code" / "main.py").write_text("")
+    (folder / "code" / "main.py").write_text(code)
     component = {
         "kind": "run",
         "framework": "none",
@@ -50,24 +55,23 @@ def _task(folder, count):
         "resources": {"cpu": 1, "memory_gib": 1},
         "work": {"duration_s": 1},
     }
-    components = [{"id": f"c{number}", **component} for number in range(count)]
+    components = [{"id": f"c{number}", "needs": needs(number), **component} for number in range(count)]
     path = folder / "task.yml"
     path.write_text(json.dumps({"name": "trivial", "tenant": "demo", "components": components}))
     return path
 
 
-def _hosts(bench, count):
+def hosts(bench, count):
     path = bench.folder / "hosts.yml"
-    hosts = {f"h{number}": {} for number in range(count)}
-    path.write_text(json.dumps({"all": {"vars": {"ansible_connection": "local"}, "hosts": hosts}}))
+    named = {f"h{number}": {} for number in range(count)}
+    path.write_text(json.dumps({"all": {"vars": {"ansible_connection": "local"}, "hosts": named}}))
     return path
 
 
-def _playbook(bench):
+def playbook(bench, command):
     path = bench.folder / "bare.yml"
-    path.write_text(
-        json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.command": "/bin/true"}]}])
-    )
+    tasks = [{"ansible.builtin.command": command}]
+    path.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
     return path
 
 

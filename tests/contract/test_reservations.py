@@ -124,7 +124,7 @@ def act(platform, bench, name):
     def call(check=False, **more):
         params = {
             "state": "present", "run": names.parse(name).run, "component": "work", "pool": bench.expected["pool"],
-            "nodes": 1, "duration_s": 1790, "start": None, "planned": False, **more,
+            "nodes": 1, "duration_s": 1790, "start": None, "least_s": None, "planned": False, **more,
         }  # fmt: skip
         return VERBS["reservation"].run(platform, params, check, lambda event, **fields: told.append(event))
 

@@ -83,7 +83,8 @@ def test_token_expired_for_good(longer, lab, clone, tmp_path):
     fault(lab, "token_expiry")
     assert process.wait(timeout=60) != 0
     site = bench.our_jobs(lab, run)[0][0]
-    assert site in said(project) and "scontrol token" in said(project), said(project)[-3000:]
+    for words in (f"{site}, GET /", "scontrol token", f"credential file {site}-slurm"):
+        assert words in said(project), said(project)[-3000:]
     heal(lab)
     project.apply(run).good()
     bench.ended_well(project, lab, run)

@@ -148,7 +148,7 @@ def test_2014_leaves_a_failed_record_with_our_name(hunan):
     ("job", "number", "reason"),
     [
         ({"hold": True}, 2042, "JobHeldUser"), ({"time_limit": 9999}, 2015, "PartitionTimeLimit"),
-        ({"nodes": 3}, 2015, "PartitionConfig"), ({"reservation": "later"}, 2056, "Reservation"),
+        ({"nodes": 3}, 2015, "PartitionNodeLimit"), ({"reservation": "later"}, 2056, "Reservation"),
         ({"hold": True, "gres": "npu:h100:1"}, 2042, "JobHeldUser"), ({"begin_time": "now+600"}, None, "BeginTime"),
     ],
 )  # fmt: skip
@@ -156,8 +156,9 @@ def test_accepted_with_a_note(lab, hunan, job, number, reason):
     lab.site("hunan").reserve("later", start_in_s=600)
     status, body = hunan.call("POST", "job/submit", hunan.job_body(name=f"note-{reason}", **job))
     assert (status, numbers(body)) == (200, [number] if number else [])
-    time.sleep(0.1)
-    found = hunan.job(body["job_id"])
+    until = time.monotonic() + 5
+    while (found := hunan.job(body["job_id"]))["state_reason"] != reason and time.monotonic() < until:
+        time.sleep(0.1)
     assert (found["job_state"], found["state_reason"]) == ("PENDING", reason)
     assert hunan.db(f"job/{body['job_id']}")[1]["jobs"] == [] or number in (2015, 2056)
     hunan.call("DELETE", f"job/{body['job_id']}")

@@ -35,15 +35,18 @@ def processes(state):
 
 
 class Striker(threading.Thread):
-    """Kills one process every so often until it is stopped; a dead supervisor is started again, as an init would."""
+    """Kills one process every so often until it is stopped; a dead supervisor is started again, as an init would.
 
-    def __init__(self, services, seed, pause_s=(0.1, 2.0)):
+    longest_s: the longest pause. About what one approval takes undisturbed: shorter, and a slow machine only restarts.
+    """
+
+    def __init__(self, services, seed, longest_s):
         super().__init__(daemon=True)
-        self.services, self.dice, self.pause_s = services, random.Random(seed), pause_s
+        self.services, self.dice, self.longest_s = services, random.Random(seed), longest_s
         self.over, self.kills = threading.Event(), {part: 0 for part in PARTS}
 
     def run(self):
-        while not self.over.wait(self.dice.uniform(*self.pause_s)):
+        while not self.over.wait(self.dice.uniform(0.05, self.longest_s)):
             self.strike()
             self.revive()
 

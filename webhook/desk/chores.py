@@ -25,14 +25,17 @@ from .desk import Clash
 
 log = logging.getLogger(__name__)
 ANSWERS_S = 24 * 3600
+#: So long the request that handed a task in proposes for it itself.
+PATIENCE_S = 3
 
 
 def plan_waiting(desk):
-    """Propose for tasks that came before any site was read."""
+    """Propose for tasks that came before any site was read, or whose request died before it had proposed."""
     if not any(desk.store.root.glob("snapshots/*.json")):
         return
     with desk.database.read() as session:
-        waiting = list(session.scalars(select(Task.id).where(Task.state == "submitted").limit(20)))
+        query = select(Task.id).where(Task.state == "submitted", Task.created_at < clock.after(desk.now(), -PATIENCE_S))
+        waiting = list(session.scalars(query.limit(20)))
     for run in waiting:
         try:
             proposals.propose(desk, run, "service")

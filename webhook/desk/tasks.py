@@ -7,7 +7,6 @@ import logging
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
-from ansible_collections.suanwang.brain.plugins.module_utils.errors import NotFound
 
 from .. import audit
 from .. import database
@@ -61,9 +60,9 @@ def make(desk, caller, asked, name_rule, source="api", run=None):
         raise
     try:
         proposals.propose(desk, run, caller.principal)
-    except BrainError as error:
-        if not isinstance(error, NotFound):
-            log.info("task %s waits for proposals: %s", run, error)
+    except (BrainError, Clash, states.Illegal, database.Stale) as error:
+        # No site was read yet, or the launcher proposed for it meanwhile: either way it goes on by itself.
+        log.info("task %s: %s", run, error)
     return show(desk, caller, run)
 
 

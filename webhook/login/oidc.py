@@ -48,7 +48,7 @@ class Provider:
             raise Refused("the identity provider does not answer") from error
 
     def receive(self):
-        """Return (person, sid, ID token) after the provider sent somebody back."""
+        """Return (person, sid) after the provider sent somebody back."""
         try:
             token = self._client.authorize_access_token(leeway=60)
             claims = {**token["userinfo"], **self._client.userinfo(token=token)}
@@ -64,7 +64,7 @@ class Provider:
         member = groups.words(claims.get(self.file.groups_claim))
         name = str(claims.get("name") or claims.get("preferred_username") or principal)[:200]
         person = groups.person(self.settings, "oidc", principal, name, member)
-        return person, token["userinfo"].get("sid"), token.get("id_token")
+        return person, token["userinfo"].get("sid")
 
     def told(self, logout_token):
         """Return the sid of a back-channel logout token; raise Refused where it is not the provider's."""
@@ -88,10 +88,11 @@ class Provider:
             raise Refused("the logout token names no session")
         return claims["sid"]
 
-    def farewell(self, id_token):
-        """Return the address at which the provider ends its own session, or None."""
+    @property
+    def farewell(self):
+        """The address at which the provider ends its own session, or None."""
         try:
             end = self._client.load_server_metadata().get("end_session_endpoint")
         except (OSError, ValueError, AuthlibBaseError):
             return None
-        return f"{end}?id_token_hint={id_token}&client_id={self.file.client_id}" if end and id_token else None
+        return f"{end}?client_id={self.file.client_id}" if end else None

@@ -26,7 +26,7 @@ def hashed(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def enter(desk, person, provider_sid=None, id_token=None):
+def enter(desk, person, provider_sid=None):
     """Begin a session for somebody whom a provider vouches for; return (cookie, Caller).
 
     person: {principal, name, source, roles, tenants}.
@@ -39,7 +39,7 @@ def enter(desk, person, provider_sid=None, id_token=None):
         session.add(
             Login(
                 hash=hashed(cookie), principal=person["principal"], roles=roles, tenants=person["tenants"], csrf=csrf,
-                provider_sid=provider_sid, id_token=id_token, created_at=now, used_at=now,
+                provider_sid=provider_sid, created_at=now, used_at=now,
                 expires_at=clock.after(now, 3600 * desk.settings.file.limits.session_h),
             )
         )  # fmt: skip
@@ -62,13 +62,12 @@ def by_cookie(desk, cookie):
 
 
 def leave(desk, cookie, caller):
-    """End a session; return its row, for a provider's own logout."""
+    """End a session."""
     with desk.database.write() as session:
         row = session.get(Login, hashed(cookie))
         if row is not None:
             session.delete(row)
             audit.note(session, clock.now(), caller.principal, "session.leave", "page")
-        return row
 
 
 def leave_all(desk, provider_sid=None, principal=None):

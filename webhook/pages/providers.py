@@ -46,10 +46,10 @@ def oidc():
 @blueprint.get("/oidc/back")
 def oidc_back():
     try:
-        person, sid, id_token = _provider("oidc").receive()
+        person, sid = _provider("oidc").receive()
     except Refused as error:
         raise Problem(401, str(error)) from error
-    return _enter(person, provider_sid=sid, id_token=id_token)
+    return _enter(person, provider_sid=sid)
 
 
 @blueprint.post("/oidc/logout")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apiflask import APIBlueprint
+from flask import current_app
 from flask import make_response
 from flask import render_template
 from flask import request
@@ -20,7 +21,15 @@ blueprint = APIBlueprint("session", __name__, enable_openapi=False)
 
 
 def page(**more):
-    known = {"wrong": False, "principal": "", "next": frame.inside(request.values.get("next", "/")), **more}
+    oidc = current_app.extensions["providers"].get("oidc")
+    farewell = oidc.farewell if oidc and request.args.get("left") else None
+    known = {
+        "farewell": farewell,
+        "wrong": False,
+        "principal": "",
+        "next": frame.inside(request.values.get("next", "/")),
+        **more,
+    }
     return render_template("login.html", ways=desk().settings.file.login, **known)
 
 
@@ -45,7 +54,7 @@ def enter():
 @blueprint.post("/logout")
 def leave():
     left = api.leave()
-    answer = make_response(frame.go("/login"))
+    answer = make_response(frame.go("/login?left=1"))
     for value in left.headers.getlist("Set-Cookie"):
         answer.headers.add("Set-Cookie", value)
     return answer

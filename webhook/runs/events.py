@@ -8,6 +8,8 @@ import time
 
 BEAT_S = 15.0
 POLL_S = 0.25
+#: How often the task's state is asked for: it is a query, and there may be a hundred watchers.
+STATE_S = 1.0
 MOST = 1 << 20
 
 
@@ -53,9 +55,11 @@ def stream(path, state, position=0, seconds=3600.0):
     the browser comes back with Last-Event-ID.
     """
     yield "retry: 2000\n\n"
-    until, beat, known = time.monotonic() + seconds, time.monotonic(), None
+    until, beat, asked, known, ended = time.monotonic() + seconds, time.monotonic(), 0.0, None, False
     while time.monotonic() < until:
-        now, ended = state()
+        moment = time.monotonic()
+        if moment - asked >= STATE_S:  # before the journal is read: what was written before the end is not missed
+            asked, (now, ended) = moment, state()
         found, position = read(path, position)
         for end, event in found:
             yield f"id: {end}\nevent: journal\ndata: {json.dumps(event, ensure_ascii=False)}\n\n"
@@ -66,8 +70,8 @@ def stream(path, state, position=0, seconds=3600.0):
             yield f"event: end\ndata: {json.dumps({'state': now})}\n\n"
             return
         if found:
-            beat = time.monotonic()
-        elif time.monotonic() - beat > BEAT_S:
-            beat = time.monotonic()
+            beat = moment
+        elif moment - beat > BEAT_S:
+            beat = moment
             yield ": beat\n\n"
         time.sleep(POLL_S)

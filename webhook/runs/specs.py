@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import sys
 
 from ..config import CHECKOUT
@@ -20,7 +21,8 @@ def spec(settings, launch):
     found = {"playbook": str(CHECKOUT / "playbooks" / f"{playbook}.yml")}
     if launch.kind == "perceive":
         return {**found, "inventory": str(inventory(settings)), "cmdline": "--flush-cache"}
-    assert set(launch.digest) <= set("0123456789abcdef")
+    if not re.fullmatch(r"[0-9a-f]{64}", launch.digest or ""):
+        raise ValueError(f"launch {launch.id} has no digest")
     extra = " --check --diff" if launch.kind == "check" else ""
     return {
         **found,

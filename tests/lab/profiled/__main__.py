@@ -24,7 +24,9 @@ class Endpoint(server.Site):
 
         (row,) = self.spec["endpoints"]
         secret = Path(self.spec["secret"]).read_text().strip()
-        face = FACES[row["platform"]](self.cluster, self.folder, self.home, self.faults, secret)
+        face = FACES[row["platform"]](
+            self.cluster, self.folder, self.home, self.faults, secret, f"https://{row['address']}:{row['port']}"
+        )
         front = http.Server(
             (row["address"], row["port"]), http.faulty(face.respond, self.faults, self.counters, face.writes),
             row["certificate"], row["key"], lambda peer: self.counters.note_peer("rest", peer),

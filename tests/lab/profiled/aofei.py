@@ -22,7 +22,8 @@ CODES = {
     "not_allowed": (403, 40301), "no_job": (404, 40401), "no_pool": (404, 40402), "no_file": (404, 40403),
     "no_route": (404, 40400), "exists": (409, 40901), "ended": (409, 40902), "not_empty": (409, 40903),
     "parts_missing": (409, 40904), "too_much": (422, 42201), "quota": (403, 40310), "full": (507, 50701),
-    "refused": (422, 42200), "no_image": (404, 40406), "range": (416, 41600), "down": (500, 50001),
+    "refused": (422, 42200), "no_image": (404, 40406), "no_service": (404, 40407),
+    "range": (416, 41600), "down": (500, 50001),
     "file_exists": (409, 40905),
 }  # fmt: skip
 IMAGES = (
@@ -122,22 +123,48 @@ class Aofei(Face):
     def history(self, call):
         return self.paged(call, [self._row(job) for job in self.house.past(name=call.query.get("name"))])
 
-    def train(self, call):
-        wanted = call.json
-        resource, limits = wanted["resource"], self.house.row
-        strange = set(resource) - {"cpu", "memory", limits["native"]}
-        if strange:
+    def _work(self, wanted: dict) -> dict:
+        """Return what a job and a copy of a service have in common."""
+        resource, native = wanted["resource"], self.house.row["native"]
+        if strange := set(resource) - {"cpu", "memory", native}:
             raise Refusal("too_much", f"no node has {', '.join(sorted(strange))}")
         if wanted["image"] not in [f"{name}:{tag}" for name, tag in IMAGES]:
             raise Refusal("no_image", f"there is no image {wanted['image']}")
+        return {
+            "script": f"#!/bin/sh\n{wanted['command']}\n", "name": wanted["name"], "pool": wanted["partition"],
+            "cards": resource.get(native, 0), "cpu": resource["cpu"], "label": wanted["description"],
+            "memory_mib": int(str(resource.get("memory", "0Mi")).removesuffix("Mi")), "workdir": wanted["workingDir"],
+            "environment": {e["name"]: e["value"] for e in wanted["envs"]},
+        }  # fmt: skip
+
+    def train(self, call):
+        wanted = call.json
         job = self.house.submit(
-            f"#!/bin/sh\n{wanted['command']}\n", name=wanted["name"], pool=wanted["partition"], unique=True,
-            cards=resource.get(limits["native"], 0), cpu=resource["cpu"], nodes=wanted["nodeCount"],
-            memory_mib=int(str(resource.get("memory", "0Mi")).removesuffix("Mi")), limit_min=wanted["maxTime"],
-            workdir=wanted["workingDir"], environment={e["name"]: e["value"] for e in wanted["envs"]},
-            label=wanted["description"],
+            **self._work(wanted), unique=True, nodes=wanted["nodeCount"], limit_min=wanted["maxTime"]
         )  # fmt: skip
         return {"jobId": job.job_id}
+
+    # -- inference services ------------------------------------------------------------------
+    def _service(self, row: dict) -> dict:
+        words = {"starting": "Deploying", "running": "Running", "degraded": "Degraded", "failed": "Failed"}
+        return {
+            "id": row["id"], "name": row["name"], "status": words[row["state"]], "statusReason": "",
+            "replicas": row["replicas"], "readyReplicas": row["ready"], "partition": row["pool"],
+            "description": row["label"], "accessUrl": f"{self.address}/apps/{row['id']}/",
+        }  # fmt: skip
+
+    def inferences(self, call):
+        return self.paged(call, [self._service(row) for row in self.services.rows(call.query.get("name"))])
+
+    def infer(self, call):
+        return self._service(self.services.make(**self._work(call.json), replicas=call.json["replicas"]))
+
+    def change(self, call):
+        work = self._work(call.json)
+        return self._service(self.services.change(call.words[0], **work, replicas=call.json["replicas"]))
+
+    def end(self, call):
+        self.services.remove(call.words[0])
 
     def delete(self, call):
         self.house.cancel(self.house.find(call.words[0]))
@@ -182,6 +209,10 @@ class Aofei(Face):
         ("GET", r"/api/v1/vcjobs/([^/]+)/detail"): ("read", detail),
         ("POST", r"/api/v1/vcjobs/training"): ("write", train),
         ("DELETE", r"/api/v1/vcjobs/([^/]+)"): ("write", delete),
+        ("GET", r"/api/v1/inferences"): ("read", inferences),
+        ("POST", r"/api/v1/inferences"): ("write", infer),
+        ("PUT", r"/api/v1/inferences/([^/]+)"): ("write", change),
+        ("DELETE", r"/api/v1/inferences/([^/]+)"): ("write", end),
         ("GET", r"/api/v1/file/homeDir"): ("read", home_dir),
         ("GET", r"/api/v1/file/metadata"): ("read", metadata),
         ("POST", r"/api/v1/file/mkdir"): ("write", mkdir),

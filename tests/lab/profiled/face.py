@@ -1,5 +1,6 @@
 """What the faces share: reading a request, finding its handler, and pages."""
 
+import calendar
 import json
 import re
 import secrets
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from tests.lab.profiled.house import House
 from tests.lab.profiled.house import Refusal
+from tests.lab.profiled.services import Services
 from tests.lab.profiled.store import Store
 from tests.lab.slurm.answers import Answer
 
@@ -21,7 +23,7 @@ class Call:
 
     def __init__(self, method, target, headers, body):
         parts = urlsplit(target)
-        self.method, self.path = method, parts.path
+        self.method, self.path, self.body = method, parts.path, body
         self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.headers, self.json, self.form, self.file = headers, None, {}, b""
         self.words: tuple = ()
@@ -60,10 +62,11 @@ class Face:
     """A platform's face. ROUTES: (method, pattern) → (kind, handler); kind is "read", "write" or "login"."""
 
     ROUTES: dict = {}
-    TEST_SECRET = ""
+    APP = re.compile(r"/apps/([^/]+)(/.*)?")
 
-    def __init__(self, cluster, folder, home, faults, secret: str):
+    def __init__(self, cluster, folder, home, faults, secret: str, address: str):
         self.house, self.store = House(cluster), Store(folder, home, faults)
+        self.services, self.address = Services(self.house, folder), address
         self.cluster, self.home, self.secret = cluster, home, secret
         self._tokens: dict[str, float] = {}
         self._routes = [
@@ -97,6 +100,8 @@ class Face:
     def respond(self, method, target, headers, body, expired=False) -> Answer:
         try:
             call = Call(method, target, headers, body)
+            if app := self.APP.fullmatch(call.path):
+                return self.services.forward(app[1], call)
             found = self.route(method, call.path)
             if found is None:
                 raise Refusal("no_route", f"no {method} {call.path} here")
@@ -132,6 +137,4 @@ def written(epoch: float, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
 
 
 def read_time(text: str, pattern: str = "%Y-%m-%d %H:%M:%S") -> float:
-    import calendar
-
     return calendar.timegm(time.strptime(text, pattern)) - 8 * 3600

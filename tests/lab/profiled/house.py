@@ -8,7 +8,6 @@ from tests.lab.slurm import submit
 from tests.lab.slurm.answers import SlurmError
 from tests.lab.slurm.answers import TEXT
 
-#: how long an ended job stays in the live list where nothing is set, in seconds
 OWNER = "brain"
 
 
@@ -58,6 +57,12 @@ class House:
             })  # fmt: skip
         return found
 
+    def longest(self, pool: str) -> int:
+        """Return how many minutes a job of a pool may run."""
+        if pool not in self.cluster.partitions:
+            raise Refusal("no_pool", f"there is no pool {pool}")
+        return self.cluster.partitions[pool]["max_time_min"]
+
     def alarms(self) -> list[dict]:
         """Nodes that do not work, and partitions that are closed."""
         found = [
@@ -83,14 +88,14 @@ class House:
         """Return the jobs of a user that the scheduler still remembers, the oldest first."""
         if "ctld" in self.cluster.down:
             raise Refusal("down", "the scheduler does not answer")
-        jobs = sorted(self.cluster.jobs.values(), key=lambda job: job.job_id)
+        jobs = sorted(filter(_is_job, self.cluster.jobs.values()), key=lambda job: job.job_id)
         return [job for job in jobs if job.user == user and name in (None, job.name)]
 
     def past(self, user: str = OWNER, since: float = 0, name: str | None = None) -> list:
         """Return what the accounting knows of a user since a time, ended or not, the newest first."""
         if "dbd" in self.cluster.down:
             raise Refusal("down", "the accounting does not answer")
-        jobs = [job for job in self.cluster.history if job.user == user and name in (None, job.name)]
+        jobs = [job for job in filter(_is_job, self.cluster.history) if job.user == user and name in (None, job.name)]
         return [job for job in reversed(jobs) if not job.end_time or job.end_time >= since]
 
     def find(self, number) -> object:
@@ -107,7 +112,7 @@ class House:
             raise Refusal("down", "the scheduler does not answer")
         if pool not in self.cluster.partitions:
             raise Refusal("no_pool", f"there is no pool {pool}")
-        if unique and any(job.name == name for job in self.cluster.history):
+        if unique and any(job.name == name for job in filter(_is_job, self.cluster.history)):
             raise Refusal("exists", f"there is a job {name} already")
         kind = next(iter(next(iter(self.cluster.nodes.values())).devices))
         wanted = {
@@ -132,6 +137,10 @@ class House:
             scheduler.finish_unstarted(self.cluster, job, "CANCELLED")
         else:
             launch.stop(self.cluster, job, "CANCELLED")
+
+
+def _is_job(job) -> bool:
+    return job.comment != "lab-service"  # a copy of a service is none
 
 
 def exit_code(job) -> int | None:

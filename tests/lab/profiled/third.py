@@ -23,6 +23,7 @@ STATUS = {
     "bad_request": 400, "expired": 401, "no_token": 401, "not_allowed": 403, "no_job": 404, "no_pool": 404,
     "no_file": 404, "no_route": 404, "ended": 409, "exists": 409, "not_empty": 409, "file_exists": 409,
     "parts_missing": 409, "too_much": 422, "quota": 403, "full": 507, "refused": 422, "range": 416, "down": 500,
+    "no_service": 404,
 }  # fmt: skip
 SPACE = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 PAGE = 2

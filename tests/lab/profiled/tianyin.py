@@ -28,6 +28,7 @@ CODES = {
     "no_job": "816822", "no_pool": "816830", "no_file": "911020", "no_route": "404", "file_exists": "911021",
     "ended": "817140", "not_empty": "911022", "parts_missing": "911030", "too_much": "816840", "quota": "816841",
     "full": "911040", "refused": "816800", "range": "911041", "down": "10001", "exists": "816831",
+    "no_service": "816822",
 }  # fmt: skip
 
 
@@ -149,6 +150,34 @@ class Tianyin(Face):
             raise Refusal("bad_request", "strJobInfoMap")
         self.house.cancel(self.house.find(rest.split(":")[1]))
 
+    # -- containers --------------------------------------------------------------------------
+    def _container(self, row: dict) -> dict:
+        words = {"starting": "Deploying", "running": "Running", "degraded": "Running", "failed": "Failed"}
+        url = f"{self.address}/apps/{row['id']}/"
+        return {
+            "id": row["id"], "instanceServiceName": row["name"], "status": words[row["state"]], "reason": "",
+            "taskNumber": row["replicas"], "runningNumber": row["ready"], "resourceGroup": row["pool"],
+            "description": row["label"],
+            "containerPortInfoList": [{"containerPort": 8000, "protocolType": "HTTP", "accessUrl": url}],
+        }  # fmt: skip
+
+    def containers(self, call):
+        rows = [self._container(row) for row in self.services.rows(call.json["instanceServiceName"])]
+        start, limit = call.json["start"], call.json["limit"]
+        return {"total": len(rows), "list": rows[start : start + limit]}
+
+    def contain(self, call):
+        wanted = call.json
+        row = self.services.make(
+            name=wanted["instanceServiceName"], label=wanted["description"], pool=wanted["resourceGroup"],
+            script=wanted["startScriptContent"], replicas=wanted["taskNumber"], cards=wanted.get("gpuNumber", 0),
+            cpu=wanted["cpuNumber"], memory_mib=wanted.get("ramSize", 0),
+        )  # fmt: skip
+        return row["id"]
+
+    def end(self, call):
+        self.services.remove(call.query["ids"])
+
     # -- files -------------------------------------------------------------------------------
     def stat(self, call):
         found = self.store.stat(call.query["path"])
@@ -183,6 +212,9 @@ class Tianyin(Face):
         ("GET", r"/hpc/openapi/v2/historyjobs"): ("read", history),
         ("POST", r"/hpc/openapi/v2/apptemplates/BASIC/BASE/job"): ("write", submit),
         ("DELETE", r"/hpc/openapi/v2/jobs"): ("write", cancel),
+        ("GET", r"/ai/openapi/v2/instance-service/task"): ("read", containers),
+        ("POST", r"/ai/openapi/v2/instance-service/task"): ("write", contain),
+        ("DELETE", r"/ai/openapi/v2/instance-service/task"): ("write", end),
         ("GET", r"/efile/openapi/v2/file/stat"): ("read", stat),
         ("POST", r"/efile/openapi/v2/file/mkdir"): ("write", mkdir),
         ("POST", r"/efile/openapi/v2/file/burst"): ("write", burst),

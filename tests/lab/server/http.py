@@ -161,7 +161,7 @@ def faulty(respond, faults, counters, changes=_changes):
             again = {"Retry-After": str(status.get("retry_after", 1))}
             return Answer(code, "Try again later", again if code in (429, 503) else {}, close=True)
         found = respond(method, target, headers, body, expired=bool(faults.take("token_expiry", path)))
-        if faults.take("lost_answer", path):
+        if write and faults.take("lost_answer", path):
             raise Cut
         if isinstance(found.body, dict) and (short := faults.take("partial", path)):
             found.body = front.shorten(found.body, short)

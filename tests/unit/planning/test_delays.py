@@ -107,6 +107,14 @@ def test_each_delay_names_pool_cause_and_time(name):
     assert f"train waits: {sentence}" in found.proposals[0].reasons
 
 
+def test_a_wait_for_the_first_end_runs_down_while_nobody_looks():
+    """The platform said 310 s at 07:59:50; the job still ends at 08:05."""
+    busy = world.pool(HUNAN, free=FULL, running_until=(Busy(IN_5_MIN, 16),), queue=Queue(1, 0, 310))
+    found = world.proposals(world.document(world.component(**ONE_CARD)), [busy])
+    assert found.proposals[0].placements[0].start_s == 300
+    assert [row["rule"] for row in found.waits] == ["busy"]
+
+
 def test_a_pool_that_is_free_waits_for_nothing():
     found = world.proposals()
     assert found.waits == []

@@ -20,6 +20,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.resources import Po
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Price
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Queue
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Quota
+from ansible_collections.suanwang.brain.plugins.module_utils.resources import Seen
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Window
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.capacity import Commitment
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.revise import revise
@@ -164,6 +165,7 @@ def _world(case, dice):
                 quota=(Quota("accelerators", quota["limit"], quota["used"]),) if quota else (),
                 price=Price(facts["price"], 0),
                 power=Power(facts["watts"], 0, 1),
+                seen=Seen(world.NOW, "x", "live"),
             )
         )
     # Machines that two pools share show what runs on them in both, however it came there.

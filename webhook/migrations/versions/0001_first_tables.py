@@ -136,7 +136,6 @@ def upgrade():
         sa.Column("tenants", sa.JSON(), nullable=False),
         sa.Column("csrf", sa.String(length=64), nullable=False),
         sa.Column("provider_sid", sa.String(length=200), nullable=True),
-        sa.Column("id_token", sa.Text(), nullable=True),
         sa.Column("created_at", sa.String(length=20), nullable=False),
         sa.Column("used_at", sa.String(length=20), nullable=False),
         sa.Column("expires_at", sa.String(length=20), nullable=False),

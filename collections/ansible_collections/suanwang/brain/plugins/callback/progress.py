@@ -54,8 +54,9 @@ class CallbackModule(Default):
                 self._display,
                 sys.stdout,
             )
-            self._board.start()
+            # First, so that no press is lost while the board begins.
             self._open = interrupted.Guard(self._board.abandon)
+            self._board.start()
 
     def _stop_board(self):
         if self._board:

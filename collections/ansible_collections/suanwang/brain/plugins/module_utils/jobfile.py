@@ -55,6 +55,20 @@ while [ "$code" -gt 128 ] && kill -0 "$child" 2>/dev/null; do wait "$child"; cod
 finish "$code" ""
 """
 
+# A copy of a service: its own folder, because copies share the work folder, and no end, so no result file.
+_SERVICE = r"""#!/bin/sh
+# suanwang brain service: @NAME@
+umask 027
+cd @WORKDIR@ && mkdir -p copies && copy=$(mktemp -d copies/XXXXXX) || exit 96
+sum() { sha256sum < "$1" | cut -d' ' -f1; }
+finish() { echo "$2"; exit "$1"; }
+[ "$(sum @ARCHIVE@)" = @CODE_SHA256@ ] || finish 97 "code differs from its checksum"
+tar -xf @ARCHIVE@ -C "$copy" || finish 97 "code archive does not unpack"
+mkdir -p in
+@INPUTS@
+cd "$copy" && exec @COMMAND@
+"""
+
 _OUTPUT_PATH = re.compile(r"[^\x00-\x1f\"\\\\]+")
 
 
@@ -108,16 +122,6 @@ def script(layout, name, *, code_sha256, command, inputs=(), outputs=()):
     Exit codes of its own: 96 no work folder, 97 code or input differs from its checksum.
     """
     quoted = shlex.quote
-    checks = []
-    for item in inputs:
-        link = f"in/{item.name}"
-        checks.append(
-            f'[ "$(sum {quoted(item.path)})" = {item.sha256} ]'
-            f' || finish 97 "input {item.name} differs from its checksum"\n'
-            f"{_into(link, item)}\n"
-            f"SWB_INPUT_{item.name.upper()}={quoted(f'{layout.workdir}/{link}')};"
-            f" export SWB_INPUT_{item.name.upper()}"
-        )
     fields = {
         "NAME": name,
         "WORKDIR": quoted(layout.workdir),
@@ -129,10 +133,44 @@ def script(layout, name, *, code_sha256, command, inputs=(), outputs=()):
         "ARCHIVE": quoted(layout.archive),
         "CODE_SHA256": code_sha256,
         "COMMAND": shlex.join(command),
-        "INPUTS": "\n".join(checks),
+        "INPUTS": _inputs(layout, inputs),
         "OUTPUTS": "\n".join(f"  output {key} {quoted(_plain(path))}" for key, path in outputs),
     }
-    return re.sub(r"@([A-Z_0-9]+)@", lambda found: fields[found[1]], _WRAPPER)
+    return _filled(_WRAPPER, fields)
+
+
+def service_script(layout, name, *, code_sha256, command, inputs=()):
+    """Return the script of one copy of a service as text: as `script`, but it becomes the command."""
+    quoted = shlex.quote
+    fields = {
+        "NAME": name,
+        "WORKDIR": quoted(layout.workdir),
+        "ARCHIVE": quoted(layout.archive),
+        "CODE_SHA256": code_sha256,
+        "COMMAND": shlex.join(command),
+        "INPUTS": _inputs(layout, inputs),
+    }
+    return _filled(_SERVICE, fields)
+
+
+def _filled(template, fields):
+    return re.sub(r"@([A-Z_0-9]+)@", lambda found: fields[found[1]], template)
+
+
+def _inputs(layout, inputs):
+    """Return the lines that check the inputs, link them, and say where they are."""
+    quoted = shlex.quote
+    checks = []
+    for item in inputs:
+        link = f"in/{item.name}"
+        checks.append(
+            f'[ "$(sum {quoted(item.path)})" = {item.sha256} ]'
+            f' || finish 97 "input {item.name} differs from its checksum"\n'
+            f"{_into(link, item)}\n"
+            f"SWB_INPUT_{item.name.upper()}={quoted(f'{layout.workdir}/{link}')};"
+            f" export SWB_INPUT_{item.name.upper()}"
+        )
+    return "\n".join(checks)
 
 
 def _into(link, item):

@@ -27,6 +27,7 @@ JOB_STATES = (
     "cancelled",
     "unknown",
 )
+SERVICE_STATES = ("starting", "running", "degraded", "stopping", "failed", "unknown")
 JOB_ENDED = frozenset({"succeeded", "failed", "cancelled"})
 RESERVATION_STATES = ("pending", "active", "ended")
 SEEN_STATES = ("live", "partial", "stale", "lost", "drained")
@@ -328,6 +329,42 @@ class JobSpec:
     account: str | None = None
     reservation: str | None = None
     image: str | None = None
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """A model that is served: `replicas` copies of a script that answers HTTP at `port`. Resources are of one copy."""
+
+    name: str
+    label: str
+    pool: str
+    script: str
+    workdir: str
+    log: str
+    environment: dict[str, str]
+    replicas: int = 1
+    port: int = 8000
+    accelerators: int = 0
+    accelerator: str | None = None
+    cpu: int = 1
+    memory_gib: float | None = None
+    image: str | None = None
+
+
+@dataclass(frozen=True)
+class Service:
+    """An inference service as a platform shows it. ready: copies that answer; url: one that we may open."""
+
+    id: str
+    name: str
+    state: str
+    native_state: str | None = None
+    reason: str | None = None
+    replicas: int | None = None
+    ready: int | None = None
+    url: str | None = None
+    pool: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)

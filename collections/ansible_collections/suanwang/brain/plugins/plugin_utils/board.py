@@ -114,7 +114,8 @@ class Board:
     def abandon(self):
         """End without taking any lock; return what has to be written to the terminal then."""
         self._over.set()
-        self._thread.join(timeout=0.5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=0.5)
         return "\n\x1b[?25h" if self._live else ""
 
     def _follow(self):

@@ -25,6 +25,18 @@ LOGIN = {
 }
 
 # -- PATHS -----------------------------------------------------------------------------------------
+_WORK = {
+    "name": "{name}",
+    "description": "{label}",
+    "partition": "{pool}",
+    "image": "{image}",
+    "shell": "sh",
+    "command": "{whole_script}",
+    "workingDir": "{workdir}",
+    "envs": "{environment_list}",
+    "resource": {"cpu": "{cpu}", "memory": "{memory_mib}Mi", "{accelerator}": "{node_accelerators}"},
+}
+_SERVICE = {**_WORK, "replicas": "{replicas}", "containerPort": "{port}"}
 PATHS = {
     "ping": {"method": "GET", "path": "/api/v1/system/info"},
     "pools": {"method": "GET", "path": "/api/v1/partitions"},
@@ -39,21 +51,13 @@ PATHS = {
     "submit": {
         "method": "POST",
         "path": "/api/v1/vcjobs/training",
-        "body": {
-            "name": "{name}",
-            "description": "{label}",
-            "partition": "{pool}",
-            "image": "{image}",
-            "shell": "sh",
-            "command": "{whole_script}",
-            "workingDir": "{workdir}",
-            "envs": "{environment_list}",
-            "nodeCount": "{nodes}",
-            "resource": {"cpu": "{cpu}", "memory": "{memory_mib}Mi", "{accelerator}": "{node_accelerators}"},
-            "maxTime": "{wall_min}",
-        },
+        "body": {**_WORK, "nodeCount": "{nodes}", "maxTime": "{wall_min}"},
     },
     "cancel": {"method": "DELETE", "path": "/api/v1/vcjobs/{id}", "fine": ["40902"]},
+    "services": {"method": "GET", "path": "/api/v1/inferences", "query": {"name": "{name}"}},
+    "serve": {"method": "POST", "path": "/api/v1/inferences", "body": _SERVICE},
+    "update": {"method": "PUT", "path": "/api/v1/inferences/{id}", "body": _SERVICE},
+    "unserve": {"method": "DELETE", "path": "/api/v1/inferences/{id}", "fine": ["40407"]},
     "home": {"method": "GET", "path": "/api/v1/file/homeDir"},
     "stat": {"method": "GET", "path": "/api/v1/file/metadata", "query": {"path": "{path}"}},
     "mkdir": {"method": "POST", "path": "/api/v1/file/mkdir", "body": {"path": "{path}"}, "fine": ["40905"]},
@@ -128,6 +132,17 @@ FIELDS = {
     "quota": {"resource": "resource", "limit": "hard", "used": "used"},
     "alarm": {"id": "id", "name": "alertName", "severity": "level", "since": "firedAt", "place": "target"},
     "image": {"name": "join(':', [name, tag])"},
+    "service": {
+        "id": "id",
+        "name": "name",
+        "state": "status",
+        "reason": "statusReason",
+        "replicas": "replicas",
+        "ready": "readyReplicas",
+        "url": "accessUrl",
+        "pool": "partition",
+        "label": "description",
+    },
     "home": {"path": "path"},
     "file": {"size": "size", "folder": "type == 'DIR'"},
     "parts": {"numbers": "uploaded"},
@@ -149,6 +164,14 @@ STATES = {
     "Aborted": "cancelled",
     "Deleted": "cancelled",
     "Freed": "cancelled",
+}
+
+SERVICE_STATES = {
+    "Deploying": "starting",
+    "Running": "running",
+    "Degraded": "degraded",
+    "Stopping": "stopping",
+    "Failed": "failed",
 }
 
 # -- ERRORS: their code → our class ----------------------------------------------------------------
@@ -199,6 +222,7 @@ class Aofei(Profiled):
         "paths": PATHS,
         "fields": FIELDS,
         "states": STATES,
+        "service_states": SERVICE_STATES,
         "severities": {"critical": "critical", "error": "major", "warning": "minor", "info": "info"},
         "resources": {"pods": "jobs"},
         "accelerator_kinds": {"nvidia": "gpu", "huawei": "npu"},

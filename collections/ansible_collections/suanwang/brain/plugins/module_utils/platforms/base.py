@@ -152,6 +152,22 @@ class Platform:
         """Give a Reservation back. One that is gone is fine; Refused with details.in_use while jobs need it."""
         self.refuse("release")
 
+    # -- serving: a model that answers until it is ended ------------------------------------------------------
+    def serve(self, spec):
+        """Make the inference service of a ServiceSpec, or bring the one of that name to it; return its Service.
+
+        Unreachable: look it up by name before anything else.
+        """
+        self.refuse("serve")
+
+    def inference_service(self, name):
+        """Return the Service of that name, or None only if the platform said so without an error."""
+        self.refuse("inference_service")
+
+    def unserve(self, name):
+        """End an inference service. One that is gone is fine."""
+        self.refuse("unserve")
+
     # -- machines ----------------------------------------------------------------------------------------------
     def instance(self, name):
         """Return the Instance of that name, or None only if the platform said so without an error."""

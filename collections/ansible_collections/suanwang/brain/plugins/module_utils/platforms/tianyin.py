@@ -47,6 +47,23 @@ _JOB_INFO = {
     "GAP_APPNAME": "BASE",
     "GAP_STD_OUT_FILE": "{log}",
 }
+_CONTAINER = {
+    "instanceServiceName": "{name}",
+    "description": "{label}",
+    "taskType": "ssh",
+    "resourceGroup": "{pool}",
+    "acceleratorType": "{accelerator}",
+    "gpuNumber": "{node_accelerators}",
+    "cpuNumber": "{cpu}",
+    "ramSize": "{memory_mib}",
+    "taskNumber": "{replicas}",
+    "version": "{image}",
+    "timeoutLimit": "8760:00:00",
+    "useStartScript": True,
+    "startScriptActionScope": "all",
+    "startScriptContent": "{whole_script}",
+    "containerPortInfoList": [{"containerPort": "{port}", "protocolType": "HTTP"}],
+}
 PATHS = {
     "ping": {"method": "GET", "path": "/hpc/openapi/v2/cluster"},
     "pools": {
@@ -94,6 +111,22 @@ PATHS = {
         "as": "form",
         "body": {"jobMethod": "5", "strJobInfoMap": "{manager},{user}:{id}:"},
         "fine": ["817140", "816822"],
+    },
+    # A container with a start script and a port; there is no update, so it is ended and made anew.
+    "services": {
+        "method": "GET",
+        "path": "/ai/openapi/v2/instance-service/task",
+        "body": {"instanceServiceName": "{name}", "start": 0, "limit": 100},
+        "paged": False,
+        "rows": "list",
+        "total": "total",
+    },
+    "serve": {"method": "POST", "path": "/ai/openapi/v2/instance-service/task", "body": _CONTAINER},
+    "unserve": {
+        "method": "DELETE",
+        "path": "/ai/openapi/v2/instance-service/task",
+        "query": {"ids": "{id}"},
+        "fine": ["816822"],
     },
     "home": {"method": "GET", "path": "/ac/openapi/v2/center"},
     "stat": {"method": "GET", "path": "/efile/openapi/v2/file/stat", "query": {"path": "{path}"}},
@@ -193,6 +226,17 @@ FIELDS = {
     },
     "quota": {"resource": "name", "limit": "limit", "used": "used"},
     "alarm": {"id": "alarmId", "name": "alarmName", "severity": "alarmLevel", "since": "occurTime", "place": "target"},
+    "service": {
+        "id": "id",
+        "name": "instanceServiceName",
+        "state": "status",
+        "reason": "reason",
+        "replicas": "taskNumber",
+        "ready": "runningNumber",
+        "url": "containerPortInfoList[0].accessUrl",
+        "pool": "resourceGroup",
+        "label": "description",
+    },
     "home": {"path": "clusterUserInfo.homePath"},
     "file": {"size": "size", "folder": "isDirectory"},
 }
@@ -209,6 +253,15 @@ STATES = {
     "statT": "failed",
     "statX": "failed",
     "statDE": "cancelled",
+}
+
+SERVICE_STATES = {
+    "Deploying": "starting",
+    "Waiting": "starting",
+    "Running": "running",
+    "Terminated": "stopping",
+    "Completed": "failed",
+    "Failed": "failed",
 }
 
 # -- ERRORS: their code → our class ----------------------------------------------------------------
@@ -256,6 +309,7 @@ class Tianyin(Profiled):
         "paths": PATHS,
         "fields": FIELDS,
         "states": STATES,
+        "service_states": SERVICE_STATES,
         "severities": {"1": "critical", "2": "major", "3": "minor", "4": "info"},
         "accelerator_kinds": {"huawei": "npu", "Ascend": "npu"},
         "errors": ERRORS,

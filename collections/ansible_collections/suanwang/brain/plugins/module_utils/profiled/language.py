@@ -32,6 +32,7 @@ _EVERYWHERE = "user account tenant".split()
 _AUTH = "secret basic access_key timestamp signature token".split()
 _SPEC = """name label pool script whole_script workdir log environment environment_list nodes cpu cpu_total
     accelerators node_accelerators accelerator memory_mib memory_gib wall_s wall_min wall_clock image""".split()
+_SERVICE = [*_SPEC, "replicas", "port", "id"]
 _UPLOAD = "path folder file size sha256 upload number offset chunks chunk_size".split()
 #: call → the words that its texts may hold, beside those that stand everywhere and the profile's constants
 CALLS = {
@@ -42,17 +43,26 @@ CALLS = {
     "cancel": ["id"],
     "operation": ["operation"],
     "submit": _SPEC,
+    "services": ["name"],
+    "serve": _SERVICE,
+    "update": _SERVICE,
+    "unserve": ["id"],
     **dict.fromkeys("stat mkdir remove remove_empty".split(), ["path"]),
     **dict.fromkeys("upload parts merge".split(), _UPLOAD),
     "download": ["path", "first", "last", "length"],
 }
 #: verb → the calls without which it is a "no"
-NEEDS = {"alarms": ["alarms"], "quota": ["quota"], "cancel": ["cancel"], "ping": ["ping"]}
+NEEDS = {
+    "alarms": ["alarms"],
+    "quota": ["quota"],
+    "serve": ["serve", "services", "unserve"],
+    "inference_service": ["services"],
+    "unserve": ["unserve", "services"],
+}
 FILES = "home stat mkdir upload download remove".split()
 _ABSENT = {
     "set_quota": "a tenant's account does not set its own limits.",
     **dict.fromkeys(("reserve", "reservation", "release"), "this profile language has no reservations."),
-    **dict.fromkeys(("serve", "inference_service", "unserve"), "this profile language has no inference services yet."),
     **dict.fromkeys(("create_instance", "instance", "delete_instance"), "it gives nodes to jobs, and no machines."),
 }
 
@@ -147,8 +157,9 @@ def capabilities(profile, data=None):
     """Return verb → why not. data: the endpoint that moves the files, where one is named."""
     found = {**_ABSENT, **profile.get("capabilities", {})}
     for verb, calls in NEEDS.items():
-        if not set(calls) <= set(profile["paths"]):
-            found.setdefault(verb, f"its profile names no call `{calls[0]}`.")
+        for call in calls:
+            if call not in profile["paths"]:
+                found.setdefault(verb, f"its profile names no call `{call}`.")
     missing = [noun for noun in FILES if noun not in profile["paths"]]
     if missing and not data:
         for verb in ("put_dataset", "dataset", "remove_dataset", "fetch_artifact", "log"):

@@ -155,10 +155,8 @@ class Profiled(Platform):
         """Submit once. Unreachable with details.doubt: look it up by name before anything else."""
         self.NAME_RULE.check(spec.name)
         pool = spec.pool.rpartition("/")[2]
-        native = self._native(spec, pool) if spec.accelerators else None
+        words = self._words(spec, pool)
         request, way = f"POST {self.profile['paths']['submit']['path']}", self.profile["asynchronous"]
-        words = records.words_of(spec, pool, native)
-        words["image"] = spec.image or self.profile.get("constants", {}).get("image")
         data = self.talk.call("submit", timeout_s=SUBMIT_S, **words)
         if way["kind"] == "operation":
             data = self._operation_done(data, request)
@@ -178,6 +176,40 @@ class Profiled(Platform):
         row = self._by_id(job.id, job.name)
         if row and self.reader.job(row).state not in JOB_ENDED:
             self.talk.call("cancel", id=self._typed(job.id))
+
+    # -- serving -------------------------------------------------------------------------------------
+    def serve(self, spec):
+        """Make a service, or bring the one of that name to the spec: in place, else ended and made anew."""
+        for verb in ("serve", "inference_service"):
+            if self.can(verb):
+                self.refuse(verb)
+        self.NAME_RULE.check(spec.name)
+        pool = spec.pool.rpartition("/")[2]
+        words = self._words(spec, pool) | {"replicas": spec.replicas, "port": spec.port, "id": None}
+        there = self._service(spec.name)
+        if there and self.talk.can("update"):
+            self.talk.call("update", timeout_s=SUBMIT_S, **{**words, "id": there["id"]})
+        else:
+            if there:
+                self.talk.call("unserve", id=there["id"])
+            self.talk.call("serve", timeout_s=SUBMIT_S, **words)
+        made = self.inference_service(spec.name)
+        if made is None:
+            raise self._doubt("it took the service but does not show it", "serve")
+        return made
+
+    def inference_service(self, name):
+        if self.can("inference_service"):
+            self.refuse("inference_service")
+        row = self._service(name)
+        return self.reader.service(row, self.connection.http.foreign_url) if row else None
+
+    def unserve(self, name):
+        if self.can("unserve"):
+            self.refuse("unserve")
+        row = self._service(name)
+        if row:
+            self.talk.call("unserve", id=row["id"])
 
     # -- files ---------------------------------------------------------------------------------------
     @property
@@ -218,6 +250,14 @@ class Profiled(Platform):
         except BrainError as error:
             missed.append(str(error))
             return None
+
+    def _service(self, name):
+        rows = self.talk.rows("services", "service", name=name).rows
+        return next((row for row in rows if row["name"] == name), None)
+
+    def _words(self, spec, pool):
+        words = records.words_of(spec, pool, self._native(spec, pool) if spec.accelerators else None)
+        return words | {"image": spec.image or self.profile.get("constants", {}).get("image")}
 
     def _alarms(self):
         if self.can("alarms"):

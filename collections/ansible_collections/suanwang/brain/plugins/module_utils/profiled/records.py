@@ -19,8 +19,10 @@ from ..resources import Accelerator
 from ..resources import Alarm
 from ..resources import Job
 from ..resources import JOB_ENDED
+from ..resources import JobSpec
 from ..resources import Quota
 from ..resources import Seen
+from ..resources import Service
 from .language import epoch
 from .language import number
 
@@ -64,6 +66,22 @@ class Reader:
             started=None if state == "queued" else utc(self.at(row.get("started"))),
             ended=utc(self.at(row.get("ended"))) if state in JOB_ENDED else None,
             nodes=row.get("hosts") or None,
+        )
+
+    def service(self, row, foreign_url):
+        """Return a Service. foreign_url: makes an address out of an answer one that we may open."""
+        native = None if row["state"] is None else str(row["state"])
+        return Service(
+            id=str(row["id"]),
+            name=row["name"],
+            state=self.profile.get("service_states", {}).get(native, "unknown"),
+            native_state=native,
+            reason=row.get("reason") or None,
+            replicas=number(row.get("replicas")),
+            ready=number(row.get("ready")),
+            url=foreign_url(row["url"]) if row.get("url") else None,
+            pool=self.pool_id(row["pool"]) if row.get("pool") else None,
+            label=row.get("label") or None,
         )
 
     def load(self, row):
@@ -168,35 +186,40 @@ def since(name):
 
 def words_of(spec, pool, native):
     """Return the words that a submit may hold. memory is per node, wall_min and memory_gib are rounded up."""
-    hours, rest = divmod(spec.wall_s, 3600)
+    # A service has no end, and its copies lie on one node each.
+    nodes, wall_s = (spec.nodes, spec.wall_s) if isinstance(spec, JobSpec) else (1, 0)
+    hours, rest = divmod(wall_s, 3600)
     return {
         "name": spec.name,
         "label": spec.label,
         "pool": pool,
         "script": spec.script,
-        "whole_script": whole_script(spec),
+        "whole_script": whole_script(spec, ">" if isinstance(spec, JobSpec) else ">>"),
         "workdir": spec.workdir,
         "log": spec.log,
         "environment": dict(spec.environment),
         "environment_list": [{"name": key, "value": value} for key, value in spec.environment.items()],
-        "nodes": spec.nodes,
+        "nodes": nodes,
         "cpu": spec.cpu,
-        "cpu_total": spec.cpu * spec.nodes,
+        "cpu_total": spec.cpu * nodes,
         "accelerators": spec.accelerators or None,
-        "node_accelerators": math.ceil(spec.accelerators / spec.nodes) or None,
+        "node_accelerators": math.ceil(spec.accelerators / nodes) or None,
         "accelerator": native,
         "memory_mib": math.ceil(spec.memory_gib * 1024) if spec.memory_gib else None,
         "memory_gib": math.ceil(spec.memory_gib) if spec.memory_gib else None,
-        "wall_s": spec.wall_s,
-        "wall_min": math.ceil(spec.wall_s / 60),
+        "wall_s": wall_s,
+        "wall_min": math.ceil(wall_s / 60),
         "image": spec.image,
         "wall_clock": f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}",
     }
 
 
-def whole_script(spec):
-    """Return a script that sets its environment and writes its log itself, for platforms that take neither."""
+def whole_script(spec, onto=">"):
+    """Return a script that sets its environment and writes its log itself, for platforms that take neither.
+
+    onto: how it writes the log; copies of a service share one.
+    """
     first, _break, rest = spec.script.partition("\n")
     lines = [f"export {key}={shlex.quote(value)}" for key, value in spec.environment.items()]
-    start = [f"exec > {shlex.quote(spec.log)} 2>&1", f"cd {shlex.quote(spec.workdir)} || exit 96"]
+    start = [f"exec {onto} {shlex.quote(spec.log)} 2>&1", f"cd {shlex.quote(spec.workdir)} || exit 96"]
     return "\n".join([first, *lines, *start, rest])

@@ -9,6 +9,8 @@ from .alarm import ALARM_INFO
 from .artifact import ARTIFACT
 from .dataset import DATASET
 from .dataset import DATASET_INFO
+from .inference_service import INFERENCE_SERVICE
+from .inference_service import INFERENCE_SERVICE_INFO
 from .instance import INSTANCE
 from .instance import INSTANCE_INFO
 from .job import JOB
@@ -24,6 +26,8 @@ VERBS = {
     "artifact": ARTIFACT,
     "dataset": DATASET,
     "dataset_info": DATASET_INFO,
+    "inference_service": INFERENCE_SERVICE,
+    "inference_service_info": INFERENCE_SERVICE_INFO,
     "instance": INSTANCE,
     "instance_info": INSTANCE_INFO,
     "job": JOB,

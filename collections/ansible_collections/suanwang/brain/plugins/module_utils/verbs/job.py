@@ -41,11 +41,22 @@ from .verb import Verb
 
 LOG_LINES = 20
 
-_FILE = {
+FILE = {
     "type": "dict",
     "options": {
         "source": {"type": "path", "required": True},
         "sha256": {"type": "str", "required": True},
+    },
+}
+INPUTS = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "name": {"type": "str", "required": True},
+        "path": {"type": "str", "required": True},
+        "sha256": {"type": "str", "required": True},
+        "folder": {"type": "bool", "default": False},
     },
 }
 _MARK = {
@@ -57,20 +68,10 @@ _OPTIONS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     **_MARK,
     "pool": {"type": "str"},
-    "code": _FILE,
+    "code": FILE,
     "command": {"type": "list", "elements": "str"},
     "environment": {"type": "dict", "default": {}},
-    "inputs": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "name": {"type": "str", "required": True},
-            "path": {"type": "str", "required": True},
-            "sha256": {"type": "str", "required": True},
-            "folder": {"type": "bool", "default": False},
-        },
-    },
+    "inputs": INPUTS,
     "outputs": {
         "type": "list",
         "elements": "dict",
@@ -173,6 +174,11 @@ def _described(platform, params, attempt):
     ]
 
 
+def inputs_at(root, params):
+    """Return the JobInputs of a verb's parameters."""
+    return [JobInput(i["name"], f"{root}/{i['path']}", i["sha256"], i["folder"]) for i in params["inputs"]]
+
+
 def _submit(platform, params, attempt, report):
     files = platform.files
     layout = layout_of(platform, params, attempt)
@@ -195,10 +201,7 @@ def _submit(platform, params, attempt, report):
             name,
             code_sha256=code["sha256"],
             command=[word.replace("{root}", root) for word in params["command"]],
-            inputs=[
-                JobInput(item["name"], f"{root}/{item['path']}", item["sha256"], item["folder"])
-                for item in params["inputs"]
-            ],
+            inputs=inputs_at(root, params),
             outputs=[(item["name"], item["path"]) for item in params["outputs"]],
         ),
         workdir=layout.workdir,

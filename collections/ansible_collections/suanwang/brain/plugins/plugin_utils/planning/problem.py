@@ -102,7 +102,7 @@ def prepare(graph, pools, links, commitments, policy, tenants, now):
     risks = {name: score.risk_of(pool, now) for name, pool in places.items()}
     able = {
         node.id: [
-            option_of(node.component, places[name], risks[name][0], deadline)
+            option_of(node.component, places[name], risks[name][0], deadline, now)
             for name in sorted(places)
             if not found[node.id][name]
         ]
@@ -164,7 +164,7 @@ def seed_of(task):
     return int.from_bytes(hashlib.sha256(json.dumps(plain).encode()).digest()[:8], "big")
 
 
-def option_of(component, pool, risk, deadline):
+def option_of(component, pool, risk, deadline, now):
     """Return the Option of a component at a pool on which it is feasible."""
     asked = component.resources
     nodes = score.nodes_of(asked, pool)
@@ -178,12 +178,18 @@ def option_of(component, pool, risk, deadline):
         cores=cores,
         memory_mib=int(-(-(asked.memory_gib or 0) * 1024 // 1)) * nodes,
         run_s=run_s,
-        wait_s=max(0, int(pool.queue.wait_s or 0)),
+        wait_s=_wait_s(pool, now),
         wall_s=score.wall_s(run_s, pool.max_wall_s, component.max_wall_s, deadline),
         cost_fen=score.cost_fen(asked.accelerators, cores, run_s, pool.price),
         energy_wh=score.energy_wh(asked.accelerators, run_s, pool.power),
         risk=risk,
     )
+
+
+def _wait_s(pool, now):
+    """Return what a job submitted at `now` waits. Where ends are told, the wait is until the first, and runs down."""
+    wait = int(pool.queue.wait_s or 0)
+    return max(0, wait - (score.age_s(pool, now) or 0)) if pool.running_until else max(0, wait)
 
 
 def _units(graph):

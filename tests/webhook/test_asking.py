@@ -1,0 +1,155 @@
+"""What people hand in: files, names and texts that nobody should be able to turn against the service."""
+
+import base64
+import json
+
+import pytest
+
+from tests.webhook.people import browser
+from tests.webhook.people import said
+from tests.webhook.people import tiny_task
+from webhook.pages import forms
+
+TEMPLATE = "{{ lookup('pipe', 'touch OWNED') }}"
+
+
+def post(app, **fields):
+    return browser(app).post("/api/v1/tasks", fields)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../x", "/etc/x", "a/../../x", "a//b", ".ssh/x", "a/.x", "a\\b", "", "a/", "task.yml", "a\nb", "a" * 101, "ü/x"],
+)
+def test_a_file_stays_below_its_task(app, desk, path):
+    document, files = tiny_task()
+    answer = post(app, document=document, files=[*files, {"path": path, "text": "x"}])
+    assert answer.status_code == 422, said(answer)
+    assert not list(desk.settings.folder.glob("tasks/*"))
+
+
+@pytest.mark.parametrize("uri", ["/etc/passwd", "file:///etc/passwd", "../../key", "~/x", "http://a/b", "s3://a/b"])
+def test_a_task_names_no_file_of_the_server(app, uri):
+    document, files = tiny_task(inputs=[{"name": "data", "uri": uri, "data_level": "public"}])
+    answer = said(post(app, document=document, files=files))
+    assert answer["status"] == 422 and answer["field"] == "components[0].inputs[0].uri"
+
+
+def test_a_data_root_of_the_settings_is_allowed(tmp_path):
+    from webhook.desk.files import check_places
+
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x").write_text("x")
+    (tmp_path / "data" / "link").symlink_to("/etc/passwd")
+
+    def document(uri):
+        return {"components": [{"inputs": [{"uri": str(uri)}]}]}
+
+    check_places(document(tmp_path / "data" / "x"), [str(tmp_path / "data")])
+    for uri in (tmp_path / "data" / "link", tmp_path / "data" / ".." / "x", tmp_path / "x"):
+        with pytest.raises(Exception, match="neither beside the task"):
+            check_places(document(uri), [str(tmp_path / "data")])
+
+
+def test_what_is_wrong_is_said_with_its_field_and_without_our_folders(app, desk):
+    document, files = tiny_task()
+    document["components"][0]["resources"]["cpu"] = 0
+    answer = said(post(app, document=document, files=files))
+    assert answer["status"] == 422 and "cpu" in answer["field"]
+    assert str(desk.settings.state) not in json.dumps(answer)
+    for body, words in (
+        ({"yaml": "name: [}"}, "not YAML"),
+        ({"yaml": "a: &a [*a]"}, ""),
+        ({"yaml": "x: " + "[" * 60 + "]" * 60}, ""),
+        ({}, "one of document"),
+        ({"document": {}, "yaml": "x"}, "one of document"),
+        ({"catalogue": "nothing"}, "there is no entry"),
+    ):
+        answer = said(post(app, **body))
+        assert answer["status"] == 422 and words in answer["detail"], body
+
+
+def test_a_template_in_a_text_stays_a_text(app, tmp_path):
+    document, files = tiny_task(TEMPLATE, parameters={"a": TEMPLATE})
+    made = said(post(app, document=document, files=files))
+    assert made["name"] == TEMPLATE
+    page = browser(app).get(f"/tasks/{made['id']}").get_data(as_text=True)
+    assert "{{ lookup(&#39;pipe&#39;" in page
+    hostile = "<script>alert(1)</script>"
+    made = said(post(app, document={**document, "name": hostile}, files=files))
+    assert hostile not in browser(app).get("/tasks").get_data(as_text=True)
+
+
+def test_bytes_come_as_they_were_sent(app, desk):
+    document, files = tiny_task()
+    data = bytes(range(256))
+    made = said(
+        post(app, document=document, files=[*files, {"path": "d/x.bin", "base64": base64.b64encode(data).decode()}])
+    )
+    assert (desk.folder(made["id"]) / "files" / "d" / "x.bin").read_bytes() == data
+
+
+def test_an_idempotency_key_is_of_one_request_of_one_person(app):
+    document, files = tiny_task()
+    body, headers = {"document": document, "files": files}, {"Idempotency-Key": "abcdefgh"}
+    one, other = browser(app), browser(app, "other@lab.invalid")
+    first = one.post("/api/v1/tasks", body, headers=headers)
+    assert said(one.post("/api/v1/tasks", body, headers=headers)) == said(first)
+    assert one.post("/api/v1/tasks", {"catalogue": "digits"}, headers=headers).status_code == 422
+    assert said(other.post("/api/v1/tasks", body, headers=headers))["id"] != said(first)["id"]
+    assert one.post("/api/v1/tasks", body, headers={"Idempotency-Key": "short"}).status_code == 422
+
+
+def test_lists_go_on_where_a_page_ended(app, desk):
+    from webhook import database
+
+    ids = [desk.new_id() for _unused in range(7)]
+    with desk.database.write() as session:
+        for run in ids:
+            database.add_task(
+                session, id=run, name=run, tenant="demo", requester="a", source="api", document="{}",
+                created_at=desk.now(), updated_at=desk.now(),
+            )  # fmt: skip
+    who, found, after = browser(app), [], None
+    while True:
+        page = said(who.get(f"/api/v1/tasks?limit=3{f'&after={after}' if after else ''}"))
+        found += [one["id"] for one in page["items"]]
+        after = page["after"]
+        if after is None:
+            break
+    assert found == sorted(ids, reverse=True)
+    assert who.get("/api/v1/tasks?limit=0").status_code == 422
+    assert who.get("/api/v1/tasks?after=x").status_code == 422
+
+
+def test_a_form_is_the_catalogues_task_with_what_was_filled_in(app, desk):
+    from webhook.api import catalogue
+
+    base = catalogue.entries(desk)[0].document
+    assert forms.document({}, base) == base
+    made = forms.document(
+        {
+            "name": "mine",
+            "budget": "12.34",
+            "c.train.accelerators": "2",
+            "c.train.parameters": "steps=9\nstep_size=0.5",
+        },
+        base,
+    )
+    assert made["name"] == "mine" and made["constraints"]["budget_fen"] == 1234
+    assert made["components"][0]["resources"]["accelerators"] == 2
+    assert made["components"][0]["parameters"] == {"steps": 9, "step_size": "0.5"}
+    who = browser(app)
+    answer = who.client.post(
+        "/tasks/new", data={"csrf": who.csrf, "from": "digits", "c.train.cpu": "many", "name": "kept"}
+    )
+    assert answer.status_code == 422 and 'value="kept"' in answer.get_data(as_text=True)
+
+
+def test_a_form_that_is_sent_twice_makes_one_task(app, desk):
+    who, once = browser(app), desk.new_id()
+    fields = {"csrf": who.csrf, "from": "digits", "name": "once", "tenant": "demo", "once": once}
+    places = {who.client.post("/tasks/new", data=fields).headers["Location"] for _unused in range(2)}
+    assert places == {f"/tasks/{once}"}
+    other = browser(app, "other@lab.invalid")
+    assert other.client.post("/tasks/new", data={**fields, "csrf": other.csrf}).status_code == 409
