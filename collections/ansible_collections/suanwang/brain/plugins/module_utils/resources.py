@@ -198,8 +198,7 @@ class Reading:
     """What one label rule of a site's monitoring says of the pools that it is for.
 
     rule: its place in the site file. pools: patterns of ``<endpoint>/<pool>``. cards, nodes: how many reported.
-    silent: targets of which nothing fresh is known, so that an alarm of theirs that is gone is no good news.
-    blind: why nothing at all is known.
+    silent: targets of which nothing fresh is known, so that none of their alarms is gone for good. blind: why none is.
     """
 
     rule: int
@@ -350,9 +349,6 @@ class Job:
         return self.state == "succeeded"
 
 
-INSTANCE_STATES = ("starting", "running", "stopped", "suspended", "stopping", "failed", "unknown")
-
-
 @dataclass(frozen=True)
 class InstanceSpec:
     """A machine as we ask for it. label: what marks it as ours; native_type: the platform's own size, or the least."""
@@ -382,7 +378,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Instance:
-    """A machine that a platform made for us. label: the marks it carries there."""
+    """A machine made for us, with its marks. state: starting running stopped suspended stopping failed unknown."""
 
     id: str
     name: str
