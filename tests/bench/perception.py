@@ -4,7 +4,7 @@ import dataclasses
 import json
 import shutil
 
-from ansible_collections.suanwang.brain.plugins.module_utils.resources import to_plain
+from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
 from tests.bench.measure import Row

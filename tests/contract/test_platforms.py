@@ -16,11 +16,11 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Refus
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unauthorized
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unreachable
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unsupported
+from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms.base import VERBS
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms.registry import PLATFORMS
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JOB_ENDED
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JOB_STATES
-from ansible_collections.suanwang.brain.plugins.module_utils.resources import to_plain
 from tests.contract.benches import BENCHES
 
 

@@ -15,8 +15,8 @@ from ansible_collections.suanwang.brain.plugins.module_utils import jobfile
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Conflict
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import JobFailed
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Refused
-from ansible_collections.suanwang.brain.plugins.module_utils.resources import SERVICE_STATES
-from ansible_collections.suanwang.brain.plugins.module_utils.resources import ServiceSpec
+from ansible_collections.suanwang.brain.plugins.module_utils.services import SERVICE_STATES
+from ansible_collections.suanwang.brain.plugins.module_utils.services import ServiceSpec
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs import VERBS
 
 pytestmark = pytest.mark.needs("serve")

@@ -8,9 +8,9 @@ from tests.structure.tree import files
 from tests.structure.tree import imports
 from tests.structure.tree import MODULE_UTILS
 
-FLOOR = {"errors", "resources", "names", "jobfile", "configfile"}
+FLOOR = {"errors", "resources", "plain", "names", "jobfile", "configfile"}
 TRANSPORT = {"http", "ssh", "shell"}
-WEBHOOK_FLOOR = {"planning", "store", "resources", "errors", "names", "plugin_utils"} | {
+WEBHOOK_FLOOR = {"planning", "store", "resources", "plain", "errors", "names", "plugin_utils"} | {
     f"webhook {room}" for room in ("records", "settings", "rights", "runs")
 }
 
@@ -18,10 +18,11 @@ WEBHOOK_FLOOR = {"planning", "store", "resources", "errors", "names", "plugin_ut
 ROOMS = {
     "errors": set(),
     "resources": set(),
+    "plain": {"resources"},
     "names": {"errors"},
     "configfile": {"errors"},
     "jobfile": {"errors", "names"},
-    "hostvars": {"errors", "resources"},
+    "hostvars": {"errors", "resources", "plain"},
     "httplink": {"errors"},
     "http": {"errors", "resources", "httplink"},
     "files": {"errors", "resources"},
@@ -36,7 +37,7 @@ ROOMS = {
     "sites": FLOOR | TRANSPORT | {"registry"},
     "verbs": FLOOR | {"sites"},
     "module": FLOOR | {"sites", "verbs"},
-    "planning": {"errors", "resources"},
+    "planning": {"errors", "resources", "plain"},
     "store": {"errors", "names"},
     "plugin_utils": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "http", "sshlink"},
     "modules": {"module"},
@@ -61,6 +62,7 @@ ROOMS = {
 PLACES = {
     **{f"{MODULE_UTILS}/{name}.py": name for name in ROOMS if " " not in name},
     f"{MODULE_UTILS}/profiled/": "profiled",
+    f"{MODULE_UTILS}/services.py": "resources",
     f"{MODULE_UTILS}/platforms/": "platforms",
     f"{MODULE_UTILS}/platforms/__init__.py": "platform base",
     f"{MODULE_UTILS}/platforms/base.py": "platform base",

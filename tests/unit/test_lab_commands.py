@@ -92,11 +92,12 @@ def lab(tmp_path_factory):
         yield lab
 
 
-def typed(lab, *lines, user="brain"):
+def typed(lab, *lines, user="brain", name="hunan", credential="hunan-login"):
     """Return what a login says to lines typed one after the other."""
 
     async def work():
-        async with connect(lab, username=user) as connection:
+        key = str(lab.config / "credentials" / credential)
+        async with connect(lab, name, username=user, client_keys=[key]) as connection:
             done = [await connection.run(line) for line in lines]
             return [(one.exit_status, one.stdout, one.stderr) for one in done]
 

@@ -3,9 +3,9 @@
 import json
 import types
 
+from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Alarm
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Pool
-from ansible_collections.suanwang.brain.plugins.module_utils.resources import to_plain
 from ansible_collections.suanwang.brain.plugins.plugin_utils import perception
 from ansible_collections.suanwang.brain.plugins.plugin_utils import watching
 from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store

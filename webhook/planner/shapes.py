@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.suanwang.brain.plugins.module_utils.resources import to_plain
+from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 
 

@@ -13,9 +13,9 @@ import sys
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import NotFound
-from ansible_collections.suanwang.brain.plugins.module_utils.resources import from_plain
+from ansible_collections.suanwang.brain.plugins.module_utils.plain import from_plain
+from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Pool
-from ansible_collections.suanwang.brain.plugins.module_utils.resources import to_plain
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import governance
 from ansible_collections.suanwang.brain.plugins.plugin_utils import proposing

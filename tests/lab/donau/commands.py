@@ -222,6 +222,8 @@ def dsub(cluster, request) -> str:
     try:
         job, _note = submit.make(cluster, request.user, script, wanted)
     except SlurmError as refusal:
+        if refusal.number == 2014:  # Slurm keeps a record of these
+            cluster.jobs.pop(cluster.history.pop().job_id, None)
         said = {
             2000: f"queue {wanted['partition']} does not exist", 2014: "no node can ever satisfy the resource request",
             2045: f"the permission of account {given.get('account')} is not granted",

@@ -114,6 +114,9 @@ class House:
             raise Refusal("no_pool", f"there is no pool {pool}")
         if unique and any(job.name == name for job in filter(_is_job, self.cluster.history)):
             raise Refusal("exists", f"there is a job {name} already")
+        able = [n for n in self.nodes() if n["cpu"] >= cpu and n["cards"] >= cards and n["memory"] >= memory_mib]
+        if len(able) < nodes:
+            raise Refusal("too_much", "no node can ever give that")
         kind = next(iter(next(iter(self.cluster.nodes.values())).devices))
         wanted = {
             "name": name, "partition": pool, "nodes": nodes, "tasks": nodes, "cpus_per_task": cpu,

@@ -282,7 +282,7 @@ def test_json_that_a_job_left_is_a_file_whatever_its_type(monkeypatch):
         def request(self, method, path, *, raw=False, **more):
             if not raw:
                 return super().request(method, path, **more)
-            return Answer(206, {"content-type": "application/json"}, None, "", content)
+            return Answer(206, {"content-type": "application/json"}, None, "", content=content)
 
     platform = scripted(Tianyin, {})
     platform.connection.http = Downloads({})

@@ -14,9 +14,9 @@ import re
 from datetime import datetime
 
 from .errors import Invalid
-from .resources import from_plain
+from .plain import from_plain
+from .plain import to_plain
 from .resources import Pool
-from .resources import to_plain
 
 PREFIX = "brain_"
 _RENAMED = {"id": "pool_id", "name": "pool"}

@@ -11,9 +11,6 @@ Imports nothing of ours.
 from __future__ import annotations
 
 import dataclasses
-import functools
-import types
-import typing
 from dataclasses import dataclass
 
 JOB_STATES = (
@@ -27,7 +24,6 @@ JOB_STATES = (
     "cancelled",
     "unknown",
 )
-SERVICE_STATES = ("starting", "running", "degraded", "stopping", "failed", "unknown")
 JOB_ENDED = frozenset({"succeeded", "failed", "cancelled"})
 RESERVATION_STATES = ("pending", "active", "ended")
 SEEN_STATES = ("live", "partial", "stale", "lost", "drained")
@@ -202,8 +198,7 @@ class Reading:
     """What one label rule of a site's monitoring says of the pools that it is for.
 
     rule: its place in the site file. pools: patterns of ``<endpoint>/<pool>``. cards, nodes: how many reported.
-    silent: targets of which nothing fresh is known, so that an alarm of theirs that is gone is no good news.
-    blind: why nothing at all is known.
+    silent: targets of which nothing fresh is known, so that none of their alarms is gone for good. blind: why none is.
     """
 
     rule: int
@@ -333,42 +328,6 @@ class JobSpec:
 
 
 @dataclass(frozen=True)
-class ServiceSpec:
-    """A model that is served: `replicas` copies of a script that answers HTTP at `port`. Resources are of one copy."""
-
-    name: str
-    label: str
-    pool: str
-    script: str
-    workdir: str
-    log: str
-    environment: dict[str, str]
-    replicas: int = 1
-    port: int = 8000
-    accelerators: int = 0
-    accelerator: str | None = None
-    cpu: int = 1
-    memory_gib: float | None = None
-    image: str | None = None
-
-
-@dataclass(frozen=True)
-class Service:
-    """An inference service as a platform shows it. ready: copies that answer; url: one that we may open."""
-
-    id: str
-    name: str
-    state: str
-    native_state: str | None = None
-    reason: str | None = None
-    replicas: int | None = None
-    ready: int | None = None
-    url: str | None = None
-    pool: str | None = None
-    label: str | None = None
-
-
-@dataclass(frozen=True)
 class Job:
     """A job as a platform shows it. exit_code None: not known, which is never success."""
 
@@ -388,9 +347,6 @@ class Job:
     @property
     def ended_well(self):
         return self.state == "succeeded"
-
-
-INSTANCE_STATES = ("starting", "running", "stopped", "suspended", "stopping", "failed", "unknown")
 
 
 @dataclass(frozen=True)
@@ -422,7 +378,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Instance:
-    """A machine that a platform made for us. label: the marks it carries there."""
+    """A machine made for us, with its marks. state: starting running stopped suspended stopping failed unknown."""
 
     id: str
     name: str
@@ -473,69 +429,3 @@ class Dataset:
     path: str
     size: int
     sha256: str
-
-
-def to_plain(record):
-    """Return a record as JSON types: dict, list, str, int, float, bool, None."""
-    if dataclasses.is_dataclass(record):
-        found = {}
-        for name, write in _writers(type(record)):
-            value = getattr(record, name)
-            found[name] = value if write is None or value is None else write(value)
-        return found
-    if isinstance(record, (list, tuple)):
-        return [to_plain(item) for item in record]
-    if isinstance(record, dict):
-        return {key: to_plain(value) for key, value in record.items()}
-    return record
-
-
-def from_plain(cls, data):
-    """Build record class `cls` from JSON types. Unknown keys are ignored: a newer snapshot stays readable."""
-    readers, found = _readers(cls), {}
-    for name, value in data.items():
-        if name in readers:
-            read = readers[name]
-            found[name] = value if read is None or value is None else read(value)
-    return cls(**found)
-
-
-def prepare():
-    """Find the converters of every record class, for processes that are forked from this one."""
-    for cls in list(globals().values()):
-        if isinstance(cls, type) and dataclasses.is_dataclass(cls):
-            _writers(cls)
-            _readers(cls)
-
-
-# What a field's type asks for is found once a class: a fleet has many records of few classes. None: as it is.
-_SCALARS = (str, int, float, bool)
-
-
-@functools.cache
-def _writers(cls):
-    hints = typing.get_type_hints(cls)
-    return tuple((f.name, None if _kind(hints[f.name]) in _SCALARS else to_plain) for f in dataclasses.fields(cls))
-
-
-@functools.cache
-def _readers(cls):
-    hints = typing.get_type_hints(cls)
-    return {f.name: _reader(_kind(hints[f.name])) for f in dataclasses.fields(cls)}
-
-
-def _reader(kind):
-    if typing.get_origin(kind) is tuple:
-        inner = _reader(_kind(typing.get_args(kind)[0]))
-        return tuple if inner is None else lambda value: tuple(None if item is None else inner(item) for item in value)
-    if dataclasses.is_dataclass(kind):
-        return functools.partial(from_plain, kind)
-    return None
-
-
-def _kind(hint):
-    """Return a type without `None`; a choice of several stays as it is."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        options = [option for option in typing.get_args(hint) if option is not type(None)]
-        return options[0] if len(options) == 1 else hint
-    return hint

@@ -21,7 +21,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import http
-from ..module_utils import resources
+from ..module_utils import plain
 from ..module_utils import sites
 from ..module_utils import sshlink
 from ..module_utils.errors import BrainError
@@ -32,7 +32,7 @@ from .run_pass import RunPass
 
 # This file is imported in the playbook process, so its workers inherit what would cost each of them 0.2 s. What is
 # wrong with any of it is told by the verb that needs it.
-for _load in (http.preload, sshlink.library, sites.load, resources.prepare):
+for _load in (http.preload, sshlink.library, sites.load, plain.prepare):
     with contextlib.suppress(BrainError, OSError):
         _load()
 

@@ -13,8 +13,8 @@ import dataclasses
 import fnmatch
 
 from ..module_utils import sites
+from ..module_utils.plain import from_plain
 from ..module_utils.resources import Alarm
-from ..module_utils.resources import from_plain
 from ..module_utils.resources import Observation
 from ..module_utils.resources import Reading
 from ..module_utils.resources import Usage

@@ -22,7 +22,8 @@ from ..module_utils import sites
 from ..module_utils.errors import BrainError
 from ..module_utils.errors import Unreachable
 from ..module_utils.http import probe
-from ..module_utils.resources import from_plain
+from ..module_utils.plain import from_plain
+from ..module_utils.plain import to_plain
 from ..module_utils.resources import Observation
 from ..module_utils.resources import Path
 from ..module_utils.resources import Pool
@@ -30,7 +31,6 @@ from ..module_utils.resources import Power
 from ..module_utils.resources import Price
 from ..module_utils.resources import Runtime
 from ..module_utils.resources import Seen
-from ..module_utils.resources import to_plain
 from . import clock
 from . import observing
 from .planning.catalogue import model as known_model

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from ..module_utils.plain import from_plain
 from ..module_utils.resources import Alarm
-from ..module_utils.resources import from_plain
 from ..module_utils.resources import Pool
 from . import clock
 from . import intake

@@ -14,7 +14,7 @@ import threading
 import time
 
 from ..module_utils.errors import BrainError
-from ..module_utils.resources import to_plain
+from ..module_utils.plain import to_plain
 from . import clock
 from . import observing
 from .perception import glimpse

@@ -22,7 +22,7 @@ from ..resources import JOB_ENDED
 from ..resources import JobSpec
 from ..resources import Quota
 from ..resources import Seen
-from ..resources import Service
+from ..services import Service
 from .language import epoch
 from .language import number
 

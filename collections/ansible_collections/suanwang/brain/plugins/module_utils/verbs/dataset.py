@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..errors import Invalid
 from ..errors import Refused
-from ..resources import to_plain
+from ..plain import to_plain
 from .patience import of_a_run
 from .patience import patiently
 from .verb import diff

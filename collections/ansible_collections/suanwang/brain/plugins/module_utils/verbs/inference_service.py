@@ -24,8 +24,8 @@ from ..jobfile import Layout
 from ..jobfile import service_script
 from ..names import COMPONENT
 from ..names import PREFIX
-from ..resources import ServiceSpec
-from ..resources import to_plain
+from ..plain import to_plain
+from ..services import ServiceSpec
 from .dataset import put
 from .job import FILE
 from .job import INPUTS

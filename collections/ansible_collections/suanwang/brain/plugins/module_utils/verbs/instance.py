@@ -19,8 +19,8 @@ from ..errors import Timeout
 from ..errors import Unreachable
 from ..names import deployed
 from ..names import name as name_of
+from ..plain import to_plain
 from ..resources import InstanceSpec
-from ..resources import to_plain
 from .patience import looked_for
 from .patience import of_a_run
 from .patience import PATIENCE_S

@@ -22,8 +22,8 @@ from ..jobfile import JobInput
 from ..jobfile import progress
 from ..jobfile import script
 from ..names import name as name_of
+from ..plain import to_plain
 from ..resources import JobSpec
-from ..resources import to_plain
 from .dataset import put
 from .look import layout_of
 from .look import Look

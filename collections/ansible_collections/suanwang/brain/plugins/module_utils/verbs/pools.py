@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..resources import to_plain
+from ..plain import to_plain
 from .verb import Verb
 
 

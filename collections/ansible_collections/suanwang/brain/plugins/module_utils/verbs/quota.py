@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..errors import Conflict
 from ..errors import Invalid
-from ..resources import to_plain
+from ..plain import to_plain
 from .verb import diff
 from .verb import Verb
 

@@ -17,8 +17,8 @@ from ..errors import Refused
 from ..errors import Unreachable
 from ..errors import Unsupported
 from ..names import name as name_of
+from ..plain import to_plain
 from ..resources import ReservationSpec
-from ..resources import to_plain
 from .patience import looked_for
 from .patience import of_a_run
 from .patience import patiently
