@@ -154,6 +154,44 @@ def test_cancel_gives_everything_back(people, lab):
     assert list(states) == [f"swb-{task['id']}-train.a1"] and "CANCELLED" in json.dumps(states)
 
 
+def test_the_same_plan_again_keeps_its_digest_and_another_does_not(people):
+    requester, task = people["requester"], asked(people, name="again")
+    path = f"tasks/{task['id']}"
+    found = requester.post(f"{path}/proposals")["items"]
+    assert requester.get(path)["state"] == "proposed"
+    same = requester.post(f"{path}/confirm", proposal=found[0]["id"])
+    assert same["digest"] == task["digest"]
+    edited = requester.post(
+        f"{path}/revise", proposal=found[0]["id"], components={"train": {"parameters": {"steps": 1}}}
+    )  # fmt: skip
+    with pytest.raises(ServiceError, match="nothing is confirmed|cannot approve"):
+        people["approver"].post(f"{path}/approve", digest=task["digest"])
+    other = requester.post(f"{path}/confirm", proposal=edited["id"])
+    assert other["digest"] != task["digest"]
+    with pytest.raises(ServiceError, match="changed since you saw it"):
+        people["approver"].post(f"{path}/approve", digest=task["digest"])
+
+
+def test_a_failed_run_is_resumed_and_given_back(people, lab):
+    document, files = tiny_task("bad")
+    files[0]["text"] = "raise SystemExit(3)\n"
+    requester = people["requester"]
+    task = requester.post("tasks", document=document, files=files)
+    path = f"tasks/{task['id']}"
+    requester.wait(path, ("proposed",), bad=("refused",))
+    found = requester.get(f"{path}/proposals")["items"]
+    task = requester.post(f"{path}/confirm", proposal=found[0]["id"])
+    people["approver"].post(f"{path}/approve", digest=task["digest"])
+    assert "exit code 3" in requester.wait(path, ("failed", "succeeded"))["message"]
+    requester.post(f"runs/{task['id']}/resume", 202)
+    requester.wait(path, ("failed", "succeeded"))
+    launches = requester.get(f"runs/{task['id']}")["launches"]
+    assert [one["state"] for one in launches if one["kind"] == "apply"] == ["failed", "failed"]
+    requester.post(f"runs/{task['id']}/cancel", 202)
+    assert requester.wait(path, ("cancelled", "failed"))["state"] == "cancelled"
+    assert len(jobs(lab, task["id"])) == 1
+
+
 def test_signed_on_the_shell_counts_on_the_page(service, people, lab, tmp_path):
     from tests.playbooks.project import Project
 
