@@ -13,7 +13,8 @@ import requests
 from tests.lab import render
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-READY_S = 60
+#: Long, for an emulated machine: a process that ends is noticed at once.
+READY_S = 300
 
 
 class ServiceError(Exception):
