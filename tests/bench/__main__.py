@@ -12,6 +12,7 @@ from tests.bench import dispatch
 from tests.bench import measure
 from tests.bench import perception
 from tests.bench import proposals
+from tests.bench import service
 from tests.bench import transfer
 from tests.bench import verb
 from tests.bench import waiting
@@ -23,6 +24,7 @@ BENCHES = {
     "waiting": waiting.measure,
     "proposals": proposals.measure,
     "transfer": transfer.measure,
+    "service": service.measure,
 }
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import requests
 
 from tests.lab import render
+from webhook.runs import processes
+from webhook.runs.folder import Folder
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 #: Long, for an emulated machine: a process that ends is noticed at once.
@@ -89,6 +91,10 @@ class Service:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        # A run goes on without its launcher, as it should; with the lab gone there is nothing for it to do.
+        for path in (self.state / "webhook" / "launches").glob("*"):
+            if Folder(path).alive:
+                processes.kill_marked(path.name)
 
     def people(self):
         return json.loads((self.lab.config / "credentials" / "webhook-people").read_text())
