@@ -21,6 +21,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.verbs import VERBS
 
 pytestmark = pytest.mark.needs("serve")
 
+SUBMITS = {"aofei": "/inferences", "tianyin": "/instance-service", "custom": "/v3/services"}
 SERVER = """
 import http.server, json, os
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -177,7 +178,7 @@ def test_a_service_of_that_name_that_is_not_ours_is_a_conflict(platform, service
 
 
 def test_a_lost_answer_is_looked_for_and_no_second_one_is_made(bench, platform, service, act):
-    bench.site.fault("lost_answer", n=1, path="/inferences" if platform.NAME == "aofei" else "/task")
+    bench.site.fault("lost_answer", n=1, path=SUBMITS[platform.NAME])
     made = act()
     assert made["changed"] and bench.copies(service) == 1
 

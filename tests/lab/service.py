@@ -15,7 +15,8 @@ from webhook.runs import processes
 from webhook.runs.folder import Folder
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-READY_S = 60
+#: Long, for an emulated machine: a process that ends is noticed at once.
+READY_S = 300
 
 
 class ServiceError(Exception):

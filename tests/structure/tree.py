@@ -1,6 +1,8 @@
 """The tree as the structure tests read it: text and syntax only, nothing is imported."""
 
 import ast
+import functools
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -11,11 +13,12 @@ UNTRACKED = {"__pycache__", "node_modules", ".venv", ".cache", ".git", ".ansible
 
 def files(root, folder="", *suffixes):
     """The files below a folder, relative to the root, without what tools leave behind."""
-    for path in sorted(Path(root, folder).rglob("*")):
-        relative = path.relative_to(root)
-        if path.is_file() and not UNTRACKED & set(relative.parts):
-            if not suffixes or path.suffix in suffixes:
-                yield relative
+    for place, folders, names in os.walk(Path(root, folder)):
+        folders[:] = sorted(set(folders) - UNTRACKED)
+        for name in sorted(names):
+            path = Path(place, name)
+            if path.is_file() and (not suffixes or path.suffix in suffixes):
+                yield path.relative_to(root)
 
 
 def stems(root, folder):
@@ -24,18 +27,30 @@ def stems(root, folder):
 
 
 def syntax(root, path):
-    return ast.parse(Path(root, path).read_text(encoding="utf-8"), str(path))
+    return _parsed(Path(root, path).read_text(encoding="utf-8"))
+
+
+# Each planted line is looked for in a copy of the tree, in which all other files are the same.
+@functools.cache
+def _parsed(text):
+    return ast.parse(text)
 
 
 def imports(root, path):
-    """Yields (line, dots, dotted name) of every import, `from x import y` as `x.y`."""
-    for node in ast.walk(syntax(root, path)):
+    """Return (line, dots, dotted name) of every import, `from x import y` as `x.y`."""
+    return _imports(Path(root, path).read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _imports(text):
+    found = []
+    for node in ast.walk(_parsed(text)):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, 0, alias.name
+            found += [(node.lineno, 0, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                yield node.lineno, node.level, ".".join(filter(None, [node.module, alias.name]))
+                found.append((node.lineno, node.level, ".".join(filter(None, [node.module, alias.name]))))
+    return found
 
 
 def words(root, path):

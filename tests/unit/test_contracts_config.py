@@ -43,9 +43,7 @@ def test_no_yaml_file_of_a_committed_folder_is_left_unread(name):
     read = {"links.yml", "policy.yml", "tenants.yml", "webhook.yml"}  # the last is webhook/config.py's
     read |= {f"sites/{site}.yml" for site in sites.load(folder).sites}
     there = {str(path.relative_to(folder)) for path in folder.rglob("*.y*ml")}
-    assert {
-        path for path in there if not path.startswith("more/")
-    } == read  # `more` is laid over by the lab's render.py
+    assert {path for path in there if not path.startswith("more/")} == read  # the lab lays `more` over it
 
 
 def test_the_example_folder_is_complete_but_for_secrets():

@@ -119,6 +119,32 @@ class Third(Face):
             raise Refusal("no_job", "no such job")
         self.house.cancel(found)
 
+    # -- services ----------------------------------------------------------------------------
+    def _service(self, row: dict) -> dict:
+        words = {"starting": "启动中", "running": "服务中", "degraded": "部分可用", "failed": "失败"}
+        return {"uuid": row["id"], "title": row["name"], "状态": words[row["state"]], "copies": row["replicas"],
+                "answering": row["ready"], "at": f"{self.address}/apps/{row['id']}/", "pool": row["pool"],
+                "note": row["label"]}  # fmt: skip
+
+    def _work(self, wanted: dict) -> dict:
+        return {
+            "name": wanted["title"], "label": wanted["note"], "pool": wanted["pool"], "script": wanted["script"],
+            "replicas": wanted["copies"], "cards": wanted["takes"].get("cards", 0), "cpu": wanted["takes"]["cores"],
+            "memory_mib": wanted["takes"].get("gib", 0) * 1024, "workdir": wanted["folder"],
+        }  # fmt: skip
+
+    def served(self, call):
+        return self.paged(call, [self._service(row) for row in self.services.rows()])
+
+    def serve(self, call):
+        return self._service(self.services.make(**self._work(call.json)))
+
+    def change(self, call):
+        return self._service(self.services.change(call.words[0], **self._work(call.json)))
+
+    def unserve(self, call):
+        self.services.remove(call.words[0])
+
     # -- files -------------------------------------------------------------------------------
     def stat(self, call):
         found = self.store.stat(call.query["path"])
@@ -156,6 +182,10 @@ class Third(Face):
         ("POST", r"/v3/jobs"): ("write", submit),
         ("GET", r"/v3/operations/([^/]+)"): ("read", operation),
         ("DELETE", r"/v3/jobs/([^/]+)"): ("write", cancel),
+        ("GET", r"/v3/services"): ("read", served),
+        ("POST", r"/v3/services"): ("write", serve),
+        ("PUT", r"/v3/services/([^/]+)"): ("write", change),
+        ("DELETE", r"/v3/services/([^/]+)"): ("write", unserve),
         ("GET", r"/v3/files"): ("read", stat),
         ("PUT", r"/v3/folders"): ("write", mkdir),
         ("POST", r"/v3/files"): ("write", write),

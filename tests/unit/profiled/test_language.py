@@ -40,7 +40,7 @@ def test_a_shipped_profile_is_good_and_says_that_it_is_assumed(name):
 
 def test_a_whole_profile_needs_no_python():
     profile = language.effective(None, WHOLE)
-    assert set(language.capabilities(profile)) >= {"quota", "alarms", "reserve", "serve"}
+    assert set(language.capabilities(profile)) >= {"quota", "alarms", "reserve"}
 
 
 def test_the_example_of_the_page_is_good(tmp_path):

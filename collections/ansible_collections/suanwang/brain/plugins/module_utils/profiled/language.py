@@ -60,7 +60,8 @@ NEEDS = {
     "unserve": ["unserve", "services"],
 }
 FILES = "home stat mkdir upload download remove".split()
-_ABSENT = {
+#: What no profile can say.
+ABSENT = {
     "set_quota": "a tenant's account does not set its own limits.",
     **dict.fromkeys(("reserve", "reservation", "release"), "this profile language has no reservations."),
     **dict.fromkeys(("create_instance", "instance", "delete_instance"), "it gives nodes to jobs, and no machines."),
@@ -155,7 +156,7 @@ def name_rule(profile):
 
 def capabilities(profile, data=None):
     """Return verb → why not. data: the endpoint that moves the files, where one is named."""
-    found = {**_ABSENT, **profile.get("capabilities", {})}
+    found = {**ABSENT, **profile.get("capabilities", {})}
     for verb, calls in NEEDS.items():
         for call in calls:
             if call not in profile["paths"]:

@@ -40,6 +40,8 @@ class Profiled(Platform):
     """One endpoint of a platform with a profile. PROFILE: the shipped one; a site's file is laid over it."""
 
     PROFILE = None
+    #: Of a class without a profile: the rest is as the site's file says.
+    CAPABILITIES = language.ABSENT
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
