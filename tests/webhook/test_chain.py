@@ -3,12 +3,14 @@
 import hashlib
 import json
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.lab.service import ServiceError
 from tests.webhook.people import tiny_task
 from tests.webhook.sockets import Watch
+from tests.webhook.striking import processes
 
 
 def jobs(lab, run):
@@ -235,3 +237,26 @@ def test_a_pause_holds_launches_back(people):
     finally:
         operator.post("pause", paused=False, reason="maintenance is over")
     people["requester"].wait(f"tasks/{task['id']}", ("succeeded",), bad=("failed",))
+
+
+def test_no_secret_is_left_anywhere(service, people, lab):
+    """After all the runs above: not in the database or its log, not in a launch's folder, not in a command line."""
+    secrets = {who: one["password"].encode() for who, one in service.people().items()}
+    secrets |= {f"session of {who}": one.session.cookies.get("suanwang").encode() for who, one in people.items()}
+    for path in (lab.config / "credentials").iterdir():
+        if path.name != "webhook-people":
+            # Of a key, a line from its middle; of a token, all of it.
+            lines = path.read_bytes().strip().splitlines()
+            secrets[path.name] = lines[len(lines) // 2] if len(lines) > 2 else lines[0]
+    assert all(len(value) > 8 for value in secrets.values())
+    found = []
+    for path in (path for path in service.state.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        found += [(name, str(path)) for name, value in secrets.items() if value in data]
+    for pids in processes(service.state).values():
+        for pid in pids:
+            shown = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
+            found += [(name, pid) for name, value in secrets.items() if value in shown]
+    assert found == []
+    loose = [path for path in (service.state / "webhook").rglob("*") if path.stat().st_mode & 0o007]
+    assert (service.state / "webhook").stat().st_mode & 0o077 == 0, loose
