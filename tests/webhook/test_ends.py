@@ -7,6 +7,7 @@ from webhook import database
 from webhook.desk import chores
 from webhook.models import Launch
 from webhook.models import Task
+from webhook.runs.ends import broke_off
 from webhook.runs.ends import finish
 
 
@@ -71,6 +72,25 @@ def test_the_closed_journal_alone_is_a_success(desk, settings, journal, result, 
     with desk.database.read() as session:
         kinds = [one.kind for one in session.query(Launch).filter(Launch.task == run)]
     assert kinds.count("release") == (1 if wanted == "cancelling" else 0)
+
+
+@pytest.mark.parametrize(
+    ("journal", "result", "wanted"),
+    [
+        (["loaded"], {"exit_code": 1, "cancelled": False}, True),
+        (["loaded", "closed:failed"], {"exit_code": 2, "cancelled": False}, False),
+        (["loaded"], {"exit_code": 1, "cancelled": True}, False),
+        ([], {"exit_code": 2, "cancelled": False}, False),
+        (["loaded"], {"exit_code": 0, "cancelled": False}, False),
+    ],
+)
+def test_a_pass_that_nobody_closed_broke_off_and_is_begun_again(desk, settings, journal, result, wanted):
+    run = approved(desk)
+    row = launch_of(desk, run)
+    for line in journal:
+        kind, _, closed = line.partition(":")
+        desk.store.note(run, {"event": kind, "at": desk.now(), **({"state": closed} if closed else {})})
+    assert broke_off(settings, row, result) is wanted
 
 
 def test_what_can_no_longer_start_expires_and_what_has_begun_does_not(desk):

@@ -33,6 +33,18 @@ def finish(settings, db, row, result):
             _follow(session, launch, event, message, now)
 
 
+def broke_off(settings, row, result):
+    """Whether a playbook failed in the middle of its pass, by its own death and not by what it did: no judge closed it.
+
+    A worker that was killed ends a playbook like this. Running again is the resume.
+    """
+    if row.kind not in ("apply", "release") or result["cancelled"] or result["exit_code"] in (0, None):
+        return False
+    events = Store(settings.state).journal(row.task)
+    loaded = [event["at"] for event in events if event["event"] == "loaded"]
+    return History(events).open and bool(loaded) and loaded[-1] >= (row.started_at or row.created_at)
+
+
 def _judge(settings, row, result):
     """Return (event of the launch, sentence or None)."""
     if result.get("lost"):

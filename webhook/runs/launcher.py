@@ -26,6 +26,7 @@ from ..states import LAUNCH_ENDS
 from . import folder
 from . import processes
 from . import specs
+from .ends import broke_off
 from .ends import finish
 
 log = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ class Launcher:
         result = place.read("result.json")  # after the lock was seen free: written before it was let go
         if row.state == "claimed" and place.attempts:
             self._move(row, "start", started_at=row.started_at or clock.now())
-        if result is not None and not _was_killed(result):
+        if result is not None and not _was_killed(result) and not broke_off(self.settings, row, result):
             finish(self.settings, self.db, row, result)
             return
         self._died(row, place)
