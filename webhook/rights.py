@@ -73,6 +73,7 @@ ROUTES = {
 PAGES = {
     "home.index": "fleet.pools",
     "home.fleet": "fleet.pools",
+    "home.pause": "fleet.pause",
     "home.language": "health.docs",
     "session.show": "session.enter",
     "session.enter": "session.enter",

@@ -66,12 +66,11 @@ def store(settings):
 
 
 @pytest.fixture
-def postgres(tmp_path):
+def postgres():
     """The address of a PostgreSQL database of the test's own."""
     if postgresql.binaries() is None:
         if os.environ.get("CI"):
             pytest.fail("CI needs PostgreSQL: apt-get install postgresql")
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    (tmp_path / "postgres").mkdir()
-    with postgresql.server(tmp_path / "postgres") as address:
+    with postgresql.server() as address:
         yield address

@@ -6,6 +6,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -19,21 +20,20 @@ def binaries():
 
 
 @contextlib.contextmanager
-def server(folder):
-    """Yield the address of a database on a fresh server below `folder`."""
+def server():
+    """Yield the address of a database on a fresh server in a folder of its own."""
     bin_, port = binaries(), render.free_port("127.0.0.1", set())
     as_other = {}
+    folder = Path(tempfile.mkdtemp(prefix="suanwang-postgres-"))  # short: its socket's path has a limit
     if os.getuid() == 0:  # it refuses root
         nobody = pwd.getpwnam("nobody")
         as_other = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         shutil.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        for path in [folder, *folder.parents][:4]:
-            path.chmod(path.stat().st_mode | 0o011)
     options = {"check": True, "stdout": subprocess.DEVNULL, "env": {"LC_ALL": "C.UTF-8", "HOME": str(folder)}}
     initdb = ["-D", "data", "-U", "brain", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
     subprocess.run([bin_ / "initdb", *initdb], cwd=folder, **options, **as_other)
     quick = [f"-c{name}=off" for name in ("fsync", "full_page_writes", "synchronous_commit")]
-    with open(folder.parent / "postgres.log", "wb") as log:
+    with open(folder / "postgres.log", "wb") as log:
         process = subprocess.Popen(
             [bin_ / "postgres", "-D", "data", "-k", folder, "-c", "listen_addresses=127.0.0.1", "-p", str(port),
              *quick],
@@ -48,3 +48,4 @@ def server(folder):
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)
+        shutil.rmtree(folder)

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.lab.service import ServiceError
 from tests.webhook.people import tiny_task
 from tests.webhook.sockets import Watch
+from tests.webhook.striking import processes
 
 
 def jobs(lab, run):
@@ -154,6 +156,44 @@ def test_cancel_gives_everything_back(people, lab):
     assert list(states) == [f"swb-{task['id']}-train.a1"] and "CANCELLED" in json.dumps(states)
 
 
+def test_the_same_plan_again_keeps_its_digest_and_another_does_not(people):
+    requester, task = people["requester"], asked(people, name="again")
+    path = f"tasks/{task['id']}"
+    found = requester.post(f"{path}/proposals")["items"]
+    assert requester.get(path)["state"] == "proposed"
+    same = requester.post(f"{path}/confirm", proposal=found[0]["id"])
+    assert same["digest"] == task["digest"]
+    edited = requester.post(
+        f"{path}/revise", proposal=found[0]["id"], components={"train": {"parameters": {"steps": 1}}}
+    )  # fmt: skip
+    with pytest.raises(ServiceError, match="nothing is confirmed|cannot approve"):
+        people["approver"].post(f"{path}/approve", digest=task["digest"])
+    other = requester.post(f"{path}/confirm", proposal=edited["id"])
+    assert other["digest"] != task["digest"]
+    with pytest.raises(ServiceError, match="changed since you saw it"):
+        people["approver"].post(f"{path}/approve", digest=task["digest"])
+
+
+def test_a_failed_run_is_resumed_and_given_back(people, lab):
+    document, files = tiny_task("bad")
+    files[0]["text"] = "raise SystemExit(3)\n"
+    requester = people["requester"]
+    task = requester.post("tasks", document=document, files=files)
+    path = f"tasks/{task['id']}"
+    requester.wait(path, ("proposed",), bad=("refused",))
+    found = requester.get(f"{path}/proposals")["items"]
+    task = requester.post(f"{path}/confirm", proposal=found[0]["id"])
+    people["approver"].post(f"{path}/approve", digest=task["digest"])
+    assert "exit code 3" in requester.wait(path, ("failed", "succeeded"))["message"]
+    requester.post(f"runs/{task['id']}/resume", 202)
+    requester.wait(path, ("failed", "succeeded"))
+    launches = requester.get(f"runs/{task['id']}")["launches"]
+    assert [one["state"] for one in launches if one["kind"] == "apply"] == ["failed", "failed"]
+    requester.post(f"runs/{task['id']}/cancel", 202)
+    assert requester.wait(path, ("cancelled", "failed"))["state"] == "cancelled"
+    assert len(jobs(lab, task["id"])) == 1
+
+
 def test_signed_on_the_shell_counts_on_the_page(service, people, lab, tmp_path):
     from tests.playbooks.project import Project
 
@@ -197,3 +237,26 @@ def test_a_pause_holds_launches_back(people):
     finally:
         operator.post("pause", paused=False, reason="maintenance is over")
     people["requester"].wait(f"tasks/{task['id']}", ("succeeded",), bad=("failed",))
+
+
+def test_no_secret_is_left_anywhere(service, people, lab):
+    """After all the runs above: not in the database or its log, not in a launch's folder, not in a command line."""
+    secrets = {who: one["password"].encode() for who, one in service.people().items()}
+    secrets |= {f"session of {who}": one.session.cookies.get("suanwang").encode() for who, one in people.items()}
+    for path in (lab.config / "credentials").iterdir():
+        if path.name != "webhook-people":
+            # Of a key, a line from its middle; of a token, all of it.
+            lines = path.read_bytes().strip().splitlines()
+            secrets[path.name] = lines[len(lines) // 2] if len(lines) > 2 else lines[0]
+    assert all(len(value) > 8 for value in secrets.values())
+    found = []
+    for path in (path for path in service.state.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        found += [(name, str(path)) for name, value in secrets.items() if value in data]
+    for pids in processes(service.state).values():
+        for pid in pids:
+            shown = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
+            found += [(name, pid) for name, value in secrets.items() if value in shown]
+    assert found == []
+    loose = [path for path in (service.state / "webhook").rglob("*") if path.stat().st_mode & 0o007]
+    assert (service.state / "webhook").stat().st_mode & 0o077 == 0, loose

@@ -7,6 +7,7 @@ from flask import make_response
 from flask import render_template
 from flask import request
 
+from ..api import records
 from ..api.here import caller
 from ..api.here import desk
 from ..desk import runs
@@ -52,3 +53,13 @@ def language():
         secure = desk().settings.secure
         answer.set_cookie(words.COOKIE, chosen, max_age=31536000, secure=secure, httponly=True, samesite="Lax")
     return answer
+
+
+@blueprint.post("/pause")
+def pause():
+    """An operator holds every launch back, or lets them go on."""
+    asked = frame.checked(
+        records.Pause, paused=request.form.get("paused") == "1", reason=request.form.get("reason", "").strip()
+    )  # fmt: skip
+    runs.pause(desk(), caller(), asked.paused, asked.reason)
+    return frame.go("/")
