@@ -2,6 +2,7 @@
 """The engine against answers that no stand-in gives."""
 
 import json
+import threading
 import types
 
 import pytest
@@ -55,7 +56,7 @@ def no_waiting(monkeypatch):
     talk._TOKENS.clear()
 
 
-def scripted(kind, answers):
+def scripted(kind, answers, user="brain"):
     profile = "profiles/third.yml" if kind is Custom else None
     endpoint = sites.Endpoint(
         id="e", protocol="https", via="intranet", address="127.0.0.1", port=1, profile=profile, storage={"root": "/r"}
@@ -65,7 +66,7 @@ def scripted(kind, answers):
         types.SimpleNamespace(
             site=site,
             endpoint=endpoint,
-            account=sites.Account("brain", "demo", "the-file"),
+            account=sites.Account(user, "demo", "the-file"),
             tenant="demo",
             secret=lambda: SECRET,
             http=Script(answers),
@@ -135,6 +136,26 @@ def test_one_new_login_and_no_more():
     assert len(logins) == 2
     said = f"{caught.value} {caught.value.failure()}"
     assert "tok-1" not in said and "secret" not in said and "the-file" in said
+
+
+def test_a_login_that_waits_holds_up_no_other_site():
+    inside, go = threading.Event(), threading.Event()
+
+    def slow(more):
+        inside.set()
+        assert go.wait(10)
+        return {"code": 0, "data": {"accessToken": "tok-2"}}
+
+    held = scripted(Aofei, {"/api/v1/auth/login": (200, slow), "/api/v1/vcjobs": good([])})
+    other = scripted(Tianyin, {"/hpc/openapi/v2/jobs": {"code": "0", "data": {"list": [], "total": 0}}}, "li")
+    thread = threading.Thread(target=held.jobs)
+    thread.start()
+    try:
+        assert inside.wait(10)
+        assert other.jobs() == []
+    finally:
+        go.set()
+        thread.join(10)
 
 
 def test_a_signed_login_signs_what_it_says(monkeypatch):

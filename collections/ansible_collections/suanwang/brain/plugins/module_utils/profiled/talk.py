@@ -48,6 +48,8 @@ STATUS = {400: "invalid", 401: "token", 403: "unauthorized", 404: "not_found", 4
 
 #: (config folder, site, endpoint, user, SHA-256 of the secret) → token, for all of this process
 _TOKENS = {}
+#: The same → a lock, so that a login that waits holds up nobody's but its own.
+_LOCKS = {}
 _LOCK = threading.Lock()
 
 
@@ -221,15 +223,20 @@ class Talk:
     def _token(self, parts):
         """Return the token of this process, got by one login where there is none."""
         key = self._key()
-        with _LOCK:
+        with self._lock(key):
             if key not in _TOKENS:
                 _TOKENS[key] = self._login(parts)
             return _TOKENS[key]
 
     def _forget(self, token):
+        key = self._key()
+        with self._lock(key):
+            if _TOKENS.get(key) == token:
+                del _TOKENS[key]
+
+    def _lock(self, key):
         with _LOCK:
-            if _TOKENS.get(self._key()) == token:
-                del _TOKENS[self._key()]
+            return _LOCKS.setdefault(key, threading.Lock())
 
     def _login(self, parts):
         auth, values = self.profile["auth"], {**self._known(), **parts}
