@@ -90,12 +90,13 @@ def test_options_of_the_wrong_generation_are_refused_and_nothing_runs(bench, pla
 
 
 @pytest.mark.parametrize(("line", "field", "words"), [
-    ("    shell: donau\n    profile: hpc99\n", "profile", "hpc99"), ("", "shell", "no login node"),
+    ("  shell: donau\n  profile: hpc99\n", "profile", "hpc99"), ("", "shell", "no login node"),
 ])  # fmt: skip
 def test_what_a_site_file_lacks_is_named_by_file_and_field(bench, line, field, words):
     path = bench.lab.config / "sites" / "hangzhou-c.yml"
     text = path.read_text()
-    path.write_text(text.replace("    shell: donau\n", line))
+    assert "  shell: donau\n" in text
+    path.write_text(text.replace("  shell: donau\n", line))
     try:
         with pytest.raises(Invalid) as caught:
             sites.load(str(bench.lab.config))

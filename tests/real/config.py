@@ -50,6 +50,8 @@ def write(slurm):
 def _site(cluster):
     site = yaml.safe_load((CONFIG / "sites" / f"{cluster.name}.yml").read_text())
     site["networks"] = {name: ["127.0.0.0/8"] for name in site["networks"]}
+    # What watches a site is not of this bring-up.
+    site["endpoints"] = [one for one in site["endpoints"] if one["id"] in ("slurm", "login")]
     for endpoint in site["endpoints"]:
         service = "login" if endpoint["protocol"] == "ssh" else "gate"
         endpoint |= {"address": "127.0.0.1", "port": cluster.ports[service], "native_user": USER}

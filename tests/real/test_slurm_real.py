@@ -101,8 +101,9 @@ def test_foreign_jobs_change_the_proposal_and_then_forbid_it(project, slurm):
         refused = project.propose(DIGITS)
         assert refused.code != 0
         # The deadline is in two hours, and the cards are free in nearly three.
-        assert "constraints.deadline_s: no placement keeps the limits" in refused.flat
-        assert re.search(r"ends in 2 h \d+ min", refused.flat)
+        assert re.search(r"hunan/slurm/npu has 0 of 16 910b4 cards free until", refused.flat), refused.flat
+        assert re.search(r"centre-a/slurm/gpu has 0 of 8 a800 cards free until", refused.flat), refused.flat
+        assert "set a later deadline" in refused.flat
     finally:
         for site, number in taken:
             site.scancel(number)

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from ansible_collections.suanwang.brain.plugins.module_utils import resources as r
+from ansible_collections.suanwang.brain.plugins.module_utils.plain import from_plain
+from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 
 POOL = r.Pool(
     id="hunan/slurm/npu",
@@ -54,12 +56,12 @@ def test_the_pool_of_this_test_fills_every_field():
 
 
 def test_a_pool_comes_back_the_same_through_json():
-    plain = json.loads(json.dumps(r.to_plain(POOL)))
-    assert r.from_plain(r.Pool, plain) == POOL
+    plain = json.loads(json.dumps(to_plain(POOL)))
+    assert from_plain(r.Pool, plain) == POOL
 
 
 def test_nested_records_come_back_as_records_and_tuples():
-    back = r.from_plain(r.Pool, json.loads(json.dumps(r.to_plain(POOL))))
+    back = from_plain(r.Pool, json.loads(json.dumps(to_plain(POOL))))
     assert type(back.quota) is tuple
     assert type(back.quota[0]) is r.Quota
     assert type(back.accelerator) is r.Accelerator
@@ -68,16 +70,16 @@ def test_nested_records_come_back_as_records_and_tuples():
 
 
 def test_unknown_keys_are_ignored_at_every_depth():
-    plain = r.to_plain(POOL)
+    plain = to_plain(POOL)
     plain["colour"] = "red"
     plain["accelerator"]["cooling"] = "water"
     plain["quota"][0]["since"] = "yesterday"
-    assert r.from_plain(r.Pool, plain) == POOL
+    assert from_plain(r.Pool, plain) == POOL
 
 
 def test_missing_keys_take_their_defaults():
     five = {name: "x" for name in ("id", "name", "site", "platform", "endpoint")}
-    pool = r.from_plain(r.Pool, five)
+    pool = from_plain(r.Pool, five)
     assert pool == r.Pool("x", "x", "x", "x", "x")
     assert pool.seen.state == "lost"
 
@@ -85,16 +87,16 @@ def test_missing_keys_take_their_defaults():
 @pytest.mark.parametrize("cls", [r.Capacity, r.Queue, r.Usage, r.Storage, r.Price, r.Power, r.Path])
 def test_unknown_is_none_and_never_zero(cls):
     empty = cls()
-    assert all(value is None for value in r.to_plain(empty).values())
-    assert r.from_plain(cls, r.to_plain(empty)) == empty
+    assert all(value is None for value in to_plain(empty).values())
+    assert from_plain(cls, to_plain(empty)) == empty
 
 
 def test_none_stays_none_beside_zero():
     pool = dataclasses.replace(POOL, accelerator=None, max_wall_s=None, free=r.Capacity(0, 0, None, 0))
-    plain = r.to_plain(pool)
+    plain = to_plain(pool)
     assert plain["accelerator"] is None
     assert plain["free"] == {"nodes": 0, "cpu": 0, "memory_gib": None, "accelerators": 0}
-    assert r.from_plain(r.Pool, plain) == pool
+    assert from_plain(r.Pool, plain) == pool
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_none_stays_none_beside_zero():
     ids=lambda record: type(record).__name__,
 )
 def test_other_records_come_back_too(record):
-    assert r.from_plain(type(record), json.loads(json.dumps(r.to_plain(record)))) == record
+    assert from_plain(type(record), json.loads(json.dumps(to_plain(record)))) == record
 
 
 def test_records_cannot_be_changed():

@@ -63,7 +63,7 @@ def test_rendered_config(lab):
     folder = lab.config / "credentials"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     names = "centre-a-login centre-a-metrics centre-a-slurm hunan-login hunan-metrics hunan-slurm".split()
-    names = sorted([*names, "approver", "requester"])
+    names = sorted([*names, "approver", "requester", "webhook-people", "webhook-signer"])
     assert sorted(p.name for p in folder.iterdir()) == names
     assert {stat.S_IMODE(p.stat().st_mode) for p in folder.iterdir()} == {0o600}
     site = yaml.safe_load((lab.config / "sites" / "hunan.yml").read_text())

@@ -7,6 +7,8 @@ import pytest
 
 from ansible_collections.suanwang.brain.plugins.module_utils import configfile
 from ansible_collections.suanwang.brain.plugins.module_utils import resources as r
+from ansible_collections.suanwang.brain.plugins.module_utils.plain import from_plain
+from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms import prometheus_text as text
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms.prometheus import EXPORTERS
 from ansible_collections.suanwang.brain.plugins.plugin_utils import observing
@@ -76,7 +78,7 @@ def test_an_alarm_that_nobody_watches_any_more_is_kept(silent, blind, kept):
 
 def test_an_observation_survives_the_store():
     whole = seen(reading(usage=measured(cpu_pct=1.5), silent=("a",), alarms=(alarm("x"),)), alarms=(alarm("y"),))
-    assert r.from_plain(r.Observation, r.to_plain(whole)) == whole
+    assert from_plain(r.Observation, to_plain(whole)) == whole
 
 
 @pytest.mark.parametrize(("value", "number"), [

@@ -98,6 +98,7 @@ _SENTENCES = {
     ),
     "found": lambda event: f"is there already, {event.get('state') or 'state unknown'}.",
     "submitted": _submitted,
+    "served": lambda event: f"serves as {event['native_id']}, {event.get('state') or 'state unknown'}.",
     "doubt": lambda event: f"in doubt: {event['message']}",
     "unreachable": lambda event: f"waits for the site: {event['message']}",
     "progress": _progress,
