@@ -97,7 +97,7 @@ def judge(runs, states, jobs, kills, services):
     never = [run for run in runs if not jobs[run]]
     assert (lost, twice, never) == ([], {}, []), services[0].tail()
     assert {state for state, _message in states.values()} == {"succeeded"}, states
-    assert sum(kills.values()) >= COUNT // 3
+    assert sum(kills.values()) >= max(1, COUNT // 6)
     assert services[0].command("audit", "verify").returncode == 0
 
 
