@@ -76,6 +76,10 @@ def struck(services, lab):
     striker.start()
     try:
         runs += [approved(requester, approver, number) for number in range(2, COUNT)]
+        # A quick machine has approved all before enough died: the runs themselves are struck then.
+        until = time.monotonic() + 60
+        while sum(striker.kills.values()) < COUNT // 3 and time.monotonic() < until:
+            time.sleep(0.2)
     finally:
         striker.stop()
     states, until = {}, time.monotonic() + WAIT_S
@@ -97,7 +101,7 @@ def judge(runs, states, jobs, kills, services):
     never = [run for run in runs if not jobs[run]]
     assert (lost, twice, never) == ([], {}, []), services[0].tail()
     assert {state for state, _message in states.values()} == {"succeeded"}, states
-    assert sum(kills.values()) >= max(1, COUNT // 6)
+    assert sum(kills.values()) >= COUNT // 3
     assert services[0].command("audit", "verify").returncode == 0
 
 
