@@ -55,6 +55,8 @@ def build(proposal, task, facts, *, run, requester, task_sha256, site_pins, poli
                 site=site,
                 way_out="Give the config folder that holds its site file.",
             )
+    by_id = {entry["id"]: entry for entry in components}
+    reach = _reach(proposal, pools, by_id)
     last = max(place.start_s for place in proposal.placements)
     # Whole hours of the planned length are added: what starts late by plan is not late.
     start_within = 3600 * int(policy.get("start_within_h", 24)) + last // 3600 * 3600
@@ -66,7 +68,7 @@ def build(proposal, task, facts, *, run, requester, task_sha256, site_pins, poli
         "tenant": task.tenant,
         "sites": {site: site_pins[site][0] for site in sites},
         "window": {"start_by": stamp(epoch(now) + start_within)},
-        "caps": _caps(proposal, pools, components),
+        "caps": _caps(proposal, pools, by_id, reach),
         "deletions": ["scratch"],
         "lab": "true" if all(site_pins[site][1] for site in sites) else "false",
         "min_forks": max(FORKS_LEAST, min(FORKS_MOST, len(components))),
@@ -76,7 +78,7 @@ def build(proposal, task, facts, *, run, requester, task_sha256, site_pins, poli
     if gangs:
         tolerance_s = int(policy.get("gang_tolerance_s", GANG_TOLERANCE_S))
         plan["gangs"] = {name: {"tolerance_s": tolerance_s} for name in sorted(gangs)}
-        _hold(proposal, pools, components)
+        _hold(components, reach)
     if task.deployment:
         plan["deployment"] = task.deployment
     return plan, _estimate(proposal, plan, task, now)
@@ -222,11 +224,10 @@ def _shares(proposal, node, pools):
     return found
 
 
-def _caps(proposal, pools, components):
+def _caps(proposal, pools, by_id, reach):
     problem = proposal.problem
-    by_id = {entry["id"]: entry for entry in components}
     limits = problem.limits
-    wall = max(end for _start, end in _reach(proposal, pools, by_id).values())
+    wall = max(end for _start, end in reach.values())
     # What waits for room starts late by plan: its start counts like a wait.
     wall += max(0, proposal.objectives.finish_s - proposal.schedule.bound)
     cards, money = _card_s(by_id, problem), _money(proposal, pools, by_id)
@@ -252,10 +253,8 @@ def _reach(proposal, pools, by_id):
     return reach
 
 
-def _hold(proposal, pools, components):
+def _hold(components, reach):
     """Give members of gangs `hold_s`: until the last of the gang may have started, and then as long as it may run."""
-    by_id = {entry["id"]: entry for entry in components}
-    reach = _reach(proposal, pools, by_id)
     for entry in components:
         if "gang" in entry:
             mates = [one["id"] for one in components if one.get("gang") == entry["gang"]]
