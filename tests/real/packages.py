@@ -96,28 +96,37 @@ def slurm():
     raise Missing(_how(f"the packages unpacked below {cache()} are not complete"))
 
 
-@functools.cache
-def missing():
-    """Return why there is no real Slurm for the tests, in one line; None where there is.
+def why_not(what, find):
+    """Return why there is no real `what` for the tests, in one line; None where `find` finds it.
 
     They are slow and may fetch packages, so they run where somebody asks for them, as `.ci/run` does.
     """
     if not os.environ.get("SUANWANG_REAL"):
-        return "real Slurm is tried where SUANWANG_REAL=1 is set"
+        return f"real {what} is tried where SUANWANG_REAL=1 is set"
     try:
-        slurm()
+        find()
     except Missing as why:
         return str(why)
     return None
 
 
-def need_slurm():
-    """Return the Tree; skip the test or module where there is none. In CI nothing is skipped: there it fails."""
-    if why := missing():
+def needed(what, find):
+    """Return what `find` finds; skip the test or module where it is not here. In CI nothing is skipped: it fails."""
+    if why := why_not(what, find):
         if os.environ.get("CI"):
             pytest.fail(why)
         pytest.skip(why, allow_module_level=True)
-    return slurm()
+    return find()
+
+
+@functools.cache
+def missing():
+    """Return why there is no real Slurm for the tests, in one line; None where there is."""
+    return why_not("Slurm", slurm)
+
+
+def need_slurm():
+    return needed("Slurm", slurm)
 
 
 @functools.cache
@@ -146,16 +155,7 @@ def _templates_beside(part):
 
 
 def need_prometheus():
-    """Return the Tree; skip the module where there is none. In CI nothing is skipped: there it fails."""
-    why = None if os.environ.get("SUANWANG_REAL") else "real Prometheus is tried where SUANWANG_REAL=1 is set"
-    try:
-        if why is None:
-            return prometheus()
-    except Missing as missing:
-        why = str(missing)
-    if os.environ.get("CI"):
-        pytest.fail(why)
-    pytest.skip(why, allow_module_level=True)
+    return needed("Prometheus", prometheus)
 
 
 def cache():
