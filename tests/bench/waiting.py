@@ -80,16 +80,7 @@ def _steady(command, environment, ready, seconds):
 
 def _tree(home):
     """Return the processes that have this HOME: those of the playbook, for every bench has one of its own."""
-    mark, found = f"HOME={home}".encode(), []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            try:
-                with open(f"/proc/{entry.name}/environ", "rb") as stream:
-                    if mark in stream.read().split(b"\0"):
-                        found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
+    return procs.marked(f"HOME={home}")
 
 
 def _ticks(home):

@@ -40,13 +40,13 @@ class Bench(ABC):
     def platform(self, tenant="demo"):
         """Return a fresh Platform, as a new process would have it."""
 
-    @abstractmethod
     def counters(self):
         """Return {"reads": n, "writes": n} of what the server was asked since `reset`."""
+        return self.site.counters()
 
-    @abstractmethod
     def reset(self):
         """Set the counters to 0."""
+        self.site.reset_counters()
 
     @abstractmethod
     def copies(self, name):
@@ -65,17 +65,32 @@ class Bench(ABC):
     def heal(self):
         """Undo all faults."""
 
-    @abstractmethod
     def forget_finished(self):
         """Let the server drop what has ended from its live list; history keeps it."""
+        self.site.set(min_job_age=0)
+        until = time.monotonic() + 10
+        while any(job["in_memory"] and job["end_time"] for job in self.site.jobs()):
+            assert time.monotonic() < until, "the lab keeps finished jobs in its live list"
+            time.sleep(0.05)
 
     @abstractmethod
     def expired(self):
         """Return a context in which our credential has expired."""
 
-    @abstractmethod
+    @contextlib.contextmanager
+    def secret(self, name, content):
+        """Put other bytes in the place of a credential for a while."""
+        path = self.config.secret_path(name)
+        good = path.read_bytes()
+        keys.write_private(path, content)
+        try:
+            yield
+        finally:
+            keys.write_private(path, good)
+
     def stop(self):
         """End the server."""
+        self.lab.stop()
 
     def spec(self, platform, name, script, **more):
         """Return a JobSpec whose work folder is there."""
@@ -116,12 +131,6 @@ class SlurmBench(Bench):
     def platform(self, tenant="demo"):
         return self.config.platform("hunan", "slurm", tenant)
 
-    def counters(self):
-        return self.site.counters()
-
-    def reset(self):
-        self.site.reset_counters()
-
     def copies(self, name):
         return sum(job["name"] == name for job in self.site.jobs())
 
@@ -149,25 +158,8 @@ class SlurmBench(Bench):
             self.site.unreserve(name)
         operator.close()
 
-    def forget_finished(self):
-        self.site.set(min_job_age=0)
-        until = time.monotonic() + 10
-        while any(job["in_memory"] and job["end_time"] for job in self.site.jobs()):
-            assert time.monotonic() < until, "the lab keeps finished jobs in its live list"
-            time.sleep(0.05)
-
-    @contextlib.contextmanager
     def expired(self):
-        path = self.config.secret_path("hunan-slurm")
-        good = path.read_bytes()
-        keys.write_private(path, self.site.token(lifespan_s=-60).encode())
-        try:
-            yield
-        finally:
-            keys.write_private(path, good)
-
-    def stop(self):
-        self.lab.stop()
+        return self.secret("hunan-slurm", self.site.token(lifespan_s=-60).encode())
 
 
 class OpenStackBench(Bench):
@@ -206,18 +198,8 @@ class OpenStackBench(Bench):
     def forget_finished(self):
         raise NotImplementedError("it has no jobs")
 
-    @contextlib.contextmanager
     def expired(self):
-        path = self.config.secret_path("hunan-cloud-demo")
-        good = path.read_bytes()
-        keys.write_private(path, b"not the password")
-        try:
-            yield
-        finally:
-            keys.write_private(path, good)
-
-    def stop(self):
-        self.lab.stop()
+        return self.secret("hunan-cloud-demo", b"not the password")
 
 
 class PrometheusBench(Bench):
@@ -233,12 +215,6 @@ class PrometheusBench(Bench):
     def platform(self, tenant=None):
         return self.config.platform("hunan", "metrics", tenant)
 
-    def counters(self):
-        return self.site.counters()
-
-    def reset(self):
-        self.site.reset_counters()
-
     def copies(self, name):
         return 0
 
@@ -251,18 +227,8 @@ class PrometheusBench(Bench):
     def forget_finished(self):
         raise NotImplementedError("it has no jobs")
 
-    @contextlib.contextmanager
     def expired(self):
-        path = self.config.secret_path("hunan-metrics")
-        good = path.read_bytes()
-        keys.write_private(path, self.site.token(lifespan_s=-60).encode())
-        try:
-            yield
-        finally:
-            keys.write_private(path, good)
-
-    def stop(self):
-        self.lab.stop()
+        return self.secret("hunan-metrics", self.site.token(lifespan_s=-60).encode())
 
 
 class RealSlurmBench(Bench):
@@ -289,12 +255,6 @@ class RealSlurmBench(Bench):
     def platform(self, tenant="demo"):
         return self.config.platform(self.name, "slurm", tenant)
 
-    def counters(self):
-        return self.site.counters()
-
-    def reset(self):
-        self.site.reset_counters()
-
     def copies(self, name):
         return len(self.site.copies(name))
 
@@ -319,15 +279,8 @@ class RealSlurmBench(Bench):
         ended = ("squeue", "-h", "-t", "CA,CD,F,TO,NF,OOM", "-o", "%i")
         daemons.wait("squeue", lambda: not self.site.tool(*ended).strip(), seconds=120)
 
-    @contextlib.contextmanager
     def expired(self):
-        path = self.config.secret_path(f"{self.name}-slurm")
-        good = path.read_bytes()
-        keys.write_private(path, self.site.token(lifespan_s=-60).encode())
-        try:
-            yield
-        finally:
-            keys.write_private(path, good)
+        return self.secret(f"{self.name}-slurm", self.site.token(lifespan_s=-60).encode())
 
     def stop(self):
         RealSlurmBench.users -= 1
@@ -349,12 +302,6 @@ class ProfiledBench(Bench):
 
     def platform(self, tenant="demo"):
         return self.config.platform(*self.place, tenant)
-
-    def counters(self):
-        return self.site.counters()
-
-    def reset(self):
-        self.site.reset_counters()
 
     def copies(self, name):
         return sum(job["name"] == name for job in self.site.jobs())
@@ -379,13 +326,6 @@ class ProfiledBench(Bench):
     def close(self, platform):
         platform.connection.http.close()
 
-    def forget_finished(self):
-        self.site.set(min_job_age=0)
-        until = time.monotonic() + 10
-        while any(job["in_memory"] and job["end_time"] for job in self.site.jobs()):
-            assert time.monotonic() < until, "the lab keeps finished jobs in its live list"
-            time.sleep(0.05)
-
     @contextlib.contextmanager
     def expired(self):
         self.site.fault("token_expiry")
@@ -393,9 +333,6 @@ class ProfiledBench(Bench):
             yield
         finally:
             self.site.heal()
-
-    def stop(self):
-        self.lab.stop()
 
 
 class DonauBench(ProfiledBench):

@@ -1,5 +1,6 @@
 """A small run that may be struck anywhere: its plans, its process, and how it has to look in the end."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 from ansible_collections.suanwang.brain.plugins.module_utils.names import new_run
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import statement
+from tests.lab import procs
 from tests.playbooks.project import CHECKOUT
 from tests.playbooks.project import Project
 from tests.playbooks.project import write_task
@@ -114,13 +116,10 @@ def kill(process):
 
 def living(project):
     """Return the processes that carry this project's store in their environment."""
-    mark, found = f"SUANWANG_STATE={project.store.root}\0".encode(), []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in path.read_bytes() + b"\0":
-                found.append((int(path.parent.name), (path.parent / "cmdline").read_bytes().decode()[:200]))
-        except OSError:
-            continue
+    found = []
+    for pid in procs.marked(f"SUANWANG_STATE={project.store.root}"):
+        with contextlib.suppress(OSError):
+            found.append((pid, Path(f"/proc/{pid}/cmdline").read_bytes().decode()[:200]))
     return found
 
 

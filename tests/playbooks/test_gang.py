@@ -1,14 +1,11 @@
 """Two sites together or not at all: nodes held at both, jobs started within the tolerance, or nothing left."""
 
 import json
-import os
-import signal
-import subprocess
 import time
 
 import pytest
 
-from tests.playbooks.project import Project
+from tests.faults import bench
 
 SITES = {"hunan": "npu:ascend910b:8", "centre-a": "gpu:a800:8"}
 CODE = """\
@@ -123,18 +120,10 @@ def test_one_cannot_start_and_the_other_is_ended(project, lab, run):
 
 @pytest.mark.parametrize("moment", ["reserved", "submitted"])
 def test_killed_and_resumed(project, lab, run, tmp_path, moment):
-    process = subprocess.Popen(
-        ["ansible-playbook", "playbooks/apply.yml", "-e", f"plan={run}"], cwd=project.checkout,
-        env=project.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-    until = time.monotonic() + 60
-    while not project.events(run, moment) and time.monotonic() < until:
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    other = Project(lab, tmp_path / "second", store=project.store.root)
-    other.apply(run).good()
+    process = bench.begin(project, run)
+    assert bench.wait_for(lambda: project.events(run, moment), process)
+    bench.kill(process)
+    bench.elsewhere(project, tmp_path / "second", project.checkout).apply(run).good()
     assert {name: len(jobs) for name, jobs in ours(lab, run).items()} == dict.fromkeys(SITES, 1)
     made = [event["component"] for event in project.events(run, "reserved")]
     assert len(made) == len(set(made)), "what is held already is not asked for again"
@@ -142,16 +131,9 @@ def test_killed_and_resumed(project, lab, run, tmp_path, moment):
 
 
 def test_release_gives_back_what_a_killed_run_holds(project, lab, run):
-    process = subprocess.Popen(
-        ["ansible-playbook", "playbooks/apply.yml", "-e", f"plan={run}"], cwd=project.checkout,
-        env=project.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-    until = time.monotonic() + 60
-    while len(project.events(run, "reserved")) < 2 and time.monotonic() < until:
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process = bench.begin(project, run)
+    assert bench.wait_for(lambda: len(project.events(run, "reserved")) == 2, process)
+    bench.kill(process)
     assert not nothing_held(lab)
     project.play("release", "-e", f"plan={run}").good()
     assert nothing_held(lab)
