@@ -10,6 +10,7 @@ def task(record):
     return {
         "name": record.name,
         "tenant": record.tenant,
+        "priority": record.priority,
         "components": [{"id": one.id, "kind": one.kind} for one in record.components],
     }
 

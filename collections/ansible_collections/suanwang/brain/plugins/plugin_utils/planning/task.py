@@ -136,7 +136,7 @@ class Constraints:
 
 @dataclass(frozen=True)
 class Task:
-    """What a user asks for. components are sorted by id."""
+    """What a user asks for. components are sorted by id. priority: 0 to 9, 9 first; of launches that wait."""
 
     name: str
     tenant: str
@@ -144,6 +144,7 @@ class Task:
     deployment: str | None = None
     constraints: Constraints = Constraints()
     weights: dict[str, float] = field(default_factory=dict)
+    priority: int = 5
 
     def component(self, name):
         """Return the component of that id, or None."""
@@ -278,6 +279,7 @@ def _build(data):
         components=tuple(components),
         constraints=Constraints(**limits),
         weights=dict(sorted(data.get("weights", {}).items())),
+        priority=data.get("priority", Task.priority),
     )
 
 
