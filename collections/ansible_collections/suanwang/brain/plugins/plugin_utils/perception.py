@@ -313,7 +313,7 @@ def completed(pool, site, endpoint, path, now):
         ),
         data_levels=tuple(site.policy.get("data_levels", ())),
         path=path,
-        jobs=sites.platform_class(endpoint.platform).can("submit") is None,
+        jobs=sites.platform_class(endpoint.platform).runs_jobs(endpoint),
         lost_after_s=site.lost_after_s,
         seen=Seen(
             at=now,
