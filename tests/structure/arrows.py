@@ -40,7 +40,7 @@ ROOMS = {
     "module": FLOOR | {"sites", "verbs"},
     "planning": {"errors", "resources", "plain"},
     "store": {"errors", "names"},
-    "plugin_utils": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "http", "sshlink"},
+    "plugin_utils": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "http", "sshlink", "machines"},
     "modules": {"module"},
     "action": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "plugin_utils"},
     "inventory": {"plugin_utils"},

@@ -253,7 +253,7 @@ class Domain:
 class Pool:
     """What work can be placed on: a partition, a queue, an availability zone × model.
 
-    jobs: whether it runs them; False where it gives machines only.
+    jobs: whether it runs them; machines: whether it makes ones that stay.
     """
 
     id: str
@@ -289,6 +289,7 @@ class Pool:
     lost_after_s: int = 900
     open: bool = True
     jobs: bool = True
+    machines: bool = False
     seen: Seen = Seen()
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 
+from ..module_utils import sites
 from ..module_utils.errors import Conflict
 from ..module_utils.errors import Invalid
-from ..module_utils import sites
 from ..module_utils.jobfile import Layout
 from ..module_utils.machines.login import SSH_PORT
 
@@ -198,7 +198,12 @@ def _platform_class(run_pass, placed):
 
 
 def instance(run_pass, component, state):
-    """Return the parameters of `instance`: machines that are asked for, or the one that a component's work runs on."""
+    """Return the parameters of `instance`: machines that are asked for, or the one that a component's work runs on.
+
+    A gang's machines are made before any data moves, all others when their turn comes.
+    """
+    if state == "present" and "hold_s" not in component and run_pass.told("turn", component["id"]) is None:
+        return f"what {component['id']} needs is made when its turn comes"
     if component["kind"] in KEPT:
         return _kept(run_pass, component, state)
     if state == "absent":
@@ -211,8 +216,6 @@ def instance(run_pass, component, state):
         return f"{placed['site']}/{placed['endpoint']} has machines of its own"
     if not placed["submits"]:
         return f"{worker['id']} was submitted already"
-    if run_pass.told("turn", component["id"]) is None and "hold_s" not in worker and not run_pass.check:
-        return f"the machine of {worker['id']} is made when its turn comes"
     said = run_pass.config.site(placed["site"]).endpoint(placed["endpoint"]).machines
     return [
         {
@@ -230,7 +233,7 @@ def _machine(run_pass, placed, component):
     image = component.get("image") or said.get("images", {}).get(placed["arch"])
     if image is None:
         raise Invalid(
-            f"endpoint {placed['endpoint']} names no image for {placed['arch'] or 'an architecture that is not known'}.",
+            f"endpoint {placed['endpoint']} names no image for {placed['arch'] or 'what is of no known architecture'}.",
             site=site.id,
             way_out="Add it to `machines.images` in the site file.",
         )
@@ -252,10 +255,18 @@ def _kept(run_pass, component, state):
     """The machines of a deployment: as many as the plan says, numbered, and none beyond them."""
     base = {"deployment": run_pass.plan["deployment"], "component": component["id"]}
     if state == "absent":
-        if run_pass.facts["purpose"] != "release":
-            return f"{component['id']} stays until its lease ends or release.yml -e deployment={base['deployment']}"
-        every = _places(run_pass, component)
-        return [{**place, **base, "state": "absent", "beyond": True} for place in every]
+        stood = run_pass.facts["stood"]
+        if stood is None:
+            return f"{component['id']} stays until its lease ends, or release.yml -e deployment={base['deployment']}"
+        kept = [item["id"] for item in run_pass.plan["components"] if item["kind"] in KEPT]
+        # The first sees to those as well that the newest plan has no more.
+        mine = [component["id"], *(sorted(set(stood) - set(kept)) if component["id"] == kept[0] else ())]
+        absent = {"deployment": base["deployment"], "state": "absent", "beyond": True}
+        return [
+            {**place, **absent, "component": name}
+            for name in mine
+            for place in _places(run_pass, {"pools": stood[name]})
+        ]
     placed = run_pass.placed(component)
     count = component.get("nodes", 1)
     one = {**_machine(run_pass, placed, component), **base, "ports": component.get("ports", [])}
@@ -273,25 +284,16 @@ def _given_back(run_pass, component):
         there = [one for one in _places(run_pass, component) if _on_machines(run_pass, one)]
         absent = {"state": "absent", "run": run_pass.run, "component": component["id"]}
         return [{**place, **absent} for place in there] or f"{component['id']} ran on no machine of ours"
-    name = component["id"] if component["kind"] in WORK else component["datum"].get("from", "").partition(".")[0]
-    worker = run_pass.component(name) if name else None
-    if worker is None or worker["kind"] not in WORK:
+    if component["kind"] not in WORK:
         return f"a {component['kind']} component has no machine"
-    placed = run_pass.placed(worker)
+    placed = run_pass.placed(component)
     if not _on_machines(run_pass, placed):
-        return f"{worker['id']} ran on no machine of ours"
-    readers = [item for item in run_pass.plan["components"] if _reads(item, worker["id"])]
-    ends = [run_pass.told("end", item["id"]) for item in (worker, *readers)]
-    if not all(end and end["state"] == "succeeded" for end in ends):
-        return f"the machine of {worker['id']} still holds what others need, or what tells why it failed"
-    if run_pass.succeeded():
-        # A pass after this one must not look for what is being removed.
-        run_pass.all_done()
-    return [{**_place(run_pass, placed), "state": "absent", "run": run_pass.run, "component": worker["id"]}]
-
-
-def _reads(item, producer):
-    return item["kind"] in ("collect", "move_data") and item["datum"].get("from", "").partition(".")[0] == producer
+        return f"{component['id']} ran on no machine of ours"
+    if not run_pass.succeeded():
+        return f"the run did not succeed; the machine of {component['id']} stays until release.yml"
+    # A pass after this one must not look for what is being removed.
+    run_pass.all_done()
+    return [{**_place(run_pass, placed), "state": "absent", "run": run_pass.run, "component": component["id"]}]
 
 
 def _on_machines(run_pass, placed):
@@ -401,7 +403,9 @@ def _is_over(run_pass, component, placed):
 
 
 def link(name, asked):
-    """Return the name of the link that a verb's transfer moves on, or None where it has no share of one."""
+    """Return what only one worker of a pass may be at: the link of a transfer, or a machine; None for all else."""
+    if name == "instance":
+        return f"machine-{asked['component']}"
     if not asked.get("rate_kbps"):
         return None
     return f"controller-{asked['site']}" if name == "dataset" else f"{asked['site']}-controller"
