@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 
 from ..module_utils.errors import BrainError
@@ -148,21 +147,22 @@ def _chosen(run_pass, component):
 def _pools(run_pass, site, endpoint):
     record = run_pass.config.site(site)
     pools = read_endpoint(run_pass.config, record, record.endpoint(endpoint), clock.now(), run_pass.plan["tenant"])
-    found = {pool.id: pool for pool in pools}
     if any(pool.seen.state == "partial" for pool in pools):
-        found |= _as_the_site_sees(run_pass, record, endpoint, found)
-    return found
+        pools = _as_the_site_sees(run_pass, record, endpoint, pools)
+    return {pool.id: pool for pool in pools}
 
 
-def _as_the_site_sees(run_pass, record, endpoint, found):
-    """A mere tenant sees no machines; what the site file's own account sees of them is put in, with the tenant's quota.
+def _as_the_site_sees(run_pass, record, endpoint, pools):
+    """A mere tenant sees no machines: what the site file's own account sees of them, with the tenant's quota.
 
     That account may not answer: then what the tenant sees has to do.
     """
-    with contextlib.suppress(BrainError):
+    try:
         whole = read_endpoint(run_pass.config, record, record.endpoint(endpoint), clock.now())
-        return {pool.id: dataclasses.replace(pool, quota=found[pool.id].quota) for pool in whole if pool.id in found}
-    return {}
+    except BrainError:
+        return pools
+    quota = tuple(dict.fromkeys(one for pool in pools for one in pool.quota))
+    return [dataclasses.replace(pool, quota=quota) for pool in whole]
 
 
 def unfit(component, pool, now):
