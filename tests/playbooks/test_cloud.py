@@ -184,7 +184,7 @@ def test_a_deployment_that_is_not_known_is_said(project):
 
 def test_more_than_the_quota_is_refused_by_its_words_and_given_back(project, lab):
     """The planner is told of the tenant's quota at the cloud by nobody but the cloud."""
-    run = project.approved(cluster(project, resources={"nodes": 9}))
+    run = project.approved(cluster(project, resources={"nodes": 4}))
     refused = project.apply(run)
     assert refused.code != 0 and "Quota exceeded for instances" in refused.flat
     project.play("release", "-e", "deployment=web").good()
