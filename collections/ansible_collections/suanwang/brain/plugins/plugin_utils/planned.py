@@ -53,7 +53,9 @@ def job(run_pass, component, state):
         "attempts": 1 + component.get("retry", 0),
     }
     if state == "absent":
-        return [{**place, **base} for place in _places(run_pass, component)]
+        # On a machine of ours it ends with that, which may not even answer.
+        there = [place for place in _places(run_pass, component) if not _on_machines(run_pass, place)]
+        return [{**place, **base} for place in there] or "its job ends with the machine that it runs on"
     placed = run_pass.placed(component)
     code = component["code"]
     runtime = _runtime(run_pass, component, placed) if placed["submits"] else {}

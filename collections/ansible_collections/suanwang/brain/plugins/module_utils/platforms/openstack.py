@@ -331,6 +331,9 @@ class OpenStack(Cloud):
         """Start a job on the machine that was made for it."""
         self.NAME_RULE.check(spec.name)
         self._check_model(spec)
+        if spec.nodes > 1:
+            said = f"a job here has one machine, {spec.nodes} nodes are asked for."
+            raise Refused(said, site=self.site.id, way_out="Take a pool of a cluster.")
         found = self._on_its_machine(spec.name)
         if found is None:
             raise Refused(

@@ -275,6 +275,10 @@ def _size(ask, pool):
         yield No("capacity", sentence, "resources.accelerators", f"Ask for at most {total} cards", total)
         return
     several = ask.node.component.kind == "provision"  # of one node there may be many machines
+    if pool.machines and not several and nodes > 1:
+        sentence = f"{pool.id} runs a job on one machine that is made for it, {nodes} nodes are needed"
+        yield No("shape", sentence, "resources.nodes", "Ask for one node, or use a pool of a cluster")
+        return
     if not several and pool.capacity.nodes is not None and nodes > pool.capacity.nodes:
         how = "" if asked.nodes else f" to spread {cards} cards evenly"
         sentence = f"{pool.id} has {pool.capacity.nodes} nodes, {nodes} are needed{how}"
