@@ -22,10 +22,12 @@ from .api import deliveries
 from .api import fleet
 from .api import health
 from .api import proposals
+from .api import quotas
 from .api import runs
 from .api import session
 from .api import tasks
 from .api import tokens
+from .api import usage
 from .database import Database
 from .desk.desk import Desk
 from .login import cas
@@ -39,6 +41,7 @@ from .pages import providers as provider_pages
 from .pages import runs as run_pages
 from .pages import session as session_pages
 from .pages import tasks as task_pages
+from .pages import usage as usage_pages
 from .problems import Problem
 from .runs.events import Watchers
 
@@ -50,9 +53,10 @@ PAGES = (
     proposal_pages,
     approval_pages,
     run_pages,
+    usage_pages,
     audit_pages,
 )
-API = (health, session, tokens, catalogue, tasks, proposals, approvals, runs, fleet, audit, deliveries)
+API = (health, session, tokens, catalogue, tasks, proposals, approvals, runs, fleet, usage, quotas, audit, deliveries)
 
 
 def create_app(settings=None):

@@ -51,6 +51,9 @@ ROUTES = {
     "fleet.links": _READERS,
     "fleet.alarms": _READERS,
     "fleet.tenants": _READERS,
+    "usage.index": _READERS,
+    "usage.statement": _READERS,
+    "quotas.index": _READERS,
     "audit.index": ("auditor", "admin"),
     "audit.verify": ("auditor", "admin"),
     # -- asking ----------------------------------------------------------------------------------------
@@ -67,6 +70,7 @@ ROUTES = {
     "runs.resume": ("requester", *_OPERATE),
     "fleet.perceive": ("requester", *_OPERATE),
     "fleet.pause": _OPERATE,
+    "quotas.put": _OPERATE,
 }
 
 #: page → the API endpoint whose rights it has.
@@ -101,6 +105,8 @@ PAGES = {
     "runs.report": "runs.show",
     "runs.cancel": "runs.cancel",
     "runs.resume": "runs.resume",
+    "usage.index": "usage.index",
+    "usage.put": "quotas.put",
     "audit.index": "audit.index",
 }
 ROUTES |= {f"pages.{page}": ROUTES[endpoint] for page, endpoint in PAGES.items()}

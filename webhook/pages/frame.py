@@ -21,6 +21,7 @@ NAVIGATION = (
     ("/", words.mark("Overview"), ()),
     ("/tasks", words.mark("Tasks"), ()),
     ("/runs", words.mark("Runs"), ()),
+    ("/usage", words.mark("Usage"), ()),
     ("/audit", words.mark("Audit"), ("auditor", "admin")),
 )
 
