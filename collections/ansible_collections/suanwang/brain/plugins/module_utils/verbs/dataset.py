@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ..errors import Invalid
+from ..errors import NotFound
 from ..errors import Refused
 from ..plain import to_plain
 from .patience import of_a_run
@@ -15,6 +16,8 @@ from .verb import PLANNED
 from .verb import Verb
 
 _INFO = {"path": {"type": "str", "required": True}}
+#: How often a folder that vanishes while it is removed is removed on.
+TRIES = 20
 _OPTIONS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "path": {"type": "str"},
@@ -83,13 +86,24 @@ def _remove(platform, relative, where, check, report):
     there = platform.files.exists(path)
     if there and not check:
         report("intent", message=f"remove {where}")
-        platform.files.remove_tree(path)
+        _remove_tree(platform.files, path)
         _remove_empty_parents(platform, relative)
     return {
         "changed": there,
         "dataset": None,
         "diff": diff(where, ["present"] if there else [], []),
     }
+
+
+def _remove_tree(files, path):
+    """Remove a folder. Another component may be removing the same: what is gone is fine, what is left is tried again."""
+    for _again in range(TRIES):
+        try:
+            return files.remove_tree(path)
+        except NotFound:
+            if not files.exists(path):
+                return None
+    return files.remove_tree(path)
 
 
 def _remove_empty_parents(platform, path):
