@@ -270,6 +270,8 @@ class Run(Task):
     components: list[Component] = []
     launches: list[Launch] = []
     models: list[dict[str, Any]] = []
+    #: where machines that stay are reached: component, machine, port, private and public {address, port}
+    endpoints: list[dict[str, Any]] = []
 
 
 class Runs(Page):

@@ -80,4 +80,5 @@ def run(found):
         components=[records.Component(**one) for one in found["components"]],
         launches=[records.Launch.model_validate(one) for one in found["launches"]],
         models=found["models"],
+        endpoints=found["endpoints"],
     )

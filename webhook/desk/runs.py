@@ -50,6 +50,7 @@ def show(desk, caller, run):
         "components": components(plan, desk.store.estimate(row.digest), events),
         "launches": launches(desk, run),
         "models": models(events),
+        "endpoints": endpoints(events),
         "plan": plan,
     }
 
@@ -103,6 +104,18 @@ def models(events):
     for event in events:
         if event["event"] == "evaluated":
             found[event["component"]] = {key: event[key] for key in ("component", "path", "sha256", "accuracy", "rows")}
+    return list(found.values())
+
+
+def endpoints(events):
+    """Return where machines that stay are reached: component, machine, port, private, public; newest word of each."""
+    found = {}
+    for event in events:
+        if event["event"] == "loaded":
+            found = {}
+        elif event["event"] == "reachable":
+            row = {key: event[key] for key in ("component", "machine", "port", "private", "public")}
+            found[event["machine"], event["port"]] = row
     return list(found.values())
 
 

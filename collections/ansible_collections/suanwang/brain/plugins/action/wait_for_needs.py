@@ -34,6 +34,7 @@ class ActionModule(BrainAction):
             return {"changed": False, "kind": "", "held": False, "unmet": []}
         unmet = list(component["needs"])
         if self._task.check_mode or run_pass.check:
+            run_pass.tell("turn", component["id"], {})
             return {"changed": False, "kind": component["kind"], "held": False, "unmet": unmet}
         self._refuse(run_pass, component)
         run_pass.placed(component)
@@ -44,6 +45,7 @@ class ActionModule(BrainAction):
             unmet = [need for need in unmet if not self._ended(run_pass, component, need)]
             if unmet:
                 time.sleep(PAUSE_S)
+        run_pass.tell("turn", component["id"], {})
         run_pass.note(component["id"], "begin")
         held = run_pass.told("held", component["id"]) is not None
         return {"changed": False, "kind": component["kind"], "held": held, "unmet": []}

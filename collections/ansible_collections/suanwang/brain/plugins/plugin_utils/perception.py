@@ -313,7 +313,8 @@ def completed(pool, site, endpoint, path, now):
         ),
         data_levels=tuple(site.policy.get("data_levels", ())),
         path=path,
-        jobs=sites.platform_class(endpoint.platform).can("submit") is None,
+        jobs=sites.platform_class(endpoint.platform).runs_jobs(endpoint),
+        machines=bool(endpoint.machines) and sites.platform_class(endpoint.platform).can("create_instance") is None,
         lost_after_s=site.lost_after_s,
         seen=Seen(
             at=now,

@@ -45,11 +45,14 @@ class RunPass:
 
     # -- opening and finding ---------------------------------------------------------------------------
     @classmethod
-    def open(cls, *, store, plan_dir, digest, config, check, may_start, purpose, pid, components=None, done=False):
+    def open(
+        cls, *, store, plan_dir, digest, config, check, may_start, purpose, pid, components=None, done=False, stood=None
+    ):
         """Begin a pass; the pass before it in the same process, if any, is over.
 
         components: the ids of those that take part, None for all. done: every component ended well in an earlier
-        pass, and only the giving back is left.
+        pass, and only the giving back is left. stood: of a deployment that is given back, component → the pools where
+        its machines may stand, whichever plan put them there.
         """
         facts = {
             "store": str(store.root),
@@ -62,6 +65,7 @@ class RunPass:
             "pid": pid,
             "components": components,
             "done": done,
+            "stood": stood,
             "id": f"{clock.now()}-{pid}",
         }
         for old in _folder().glob("swb-*.json"):

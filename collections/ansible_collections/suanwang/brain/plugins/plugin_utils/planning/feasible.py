@@ -145,7 +145,11 @@ def _tenant(task, pool, tenants):
 
 
 def _component_rules(ask, pool):
-    if not pool.jobs and ask.node.component.kind != "provision":
+    if ask.node.component.kind == "provision":
+        if not pool.machines:
+            yield No("machines", f"{pool.id} makes no machines", "kind", "Use a pool of a cloud")
+            return
+    elif not pool.jobs:
         yield No("jobs", f"{pool.id} gives machines and runs no jobs", "kind", "Use a pool that runs jobs")
         return
     yield from _places(ask, pool)
@@ -201,7 +205,7 @@ def _software(ask, pool):
         yield No("arch", sentence, "resources.arch", f"Drop arch={asked.arch}")
     if asked.accelerators:
         yield from _accelerator(asked, pool)
-    if component.image:
+    if component.image and component.kind != "provision":
         sentence = f"{pool.id} runs no images, {component.image} was asked for"
         yield No("image", sentence, "image", "Give code and framework instead of an image")
     elif component.kind != "provision":
@@ -270,7 +274,8 @@ def _size(ask, pool):
         sentence = f"{pool.id} has {total} {name} cards, {cards} were asked for"
         yield No("capacity", sentence, "resources.accelerators", f"Ask for at most {total} cards", total)
         return
-    if pool.capacity.nodes is not None and nodes > pool.capacity.nodes:
+    several = ask.node.component.kind == "provision"  # of one node there may be many machines
+    if not several and pool.capacity.nodes is not None and nodes > pool.capacity.nodes:
         how = "" if asked.nodes else f" to spread {cards} cards evenly"
         sentence = f"{pool.id} has {pool.capacity.nodes} nodes, {nodes} are needed{how}"
         field = "resources.nodes" if asked.nodes else "resources.accelerators"
@@ -312,6 +317,7 @@ def _quota(ask, pool):
         "memory_gib": memory,
         "nodes": nodes,
         "jobs": 1,
+        "instances": nodes if ask.node.component.kind == "provision" else 1,
     }
     for quota in pool.quota:
         need = wanted.get(quota.resource)

@@ -11,7 +11,7 @@ from .sentences import problem_of
 def problems_of(task):
     """Return the broken rules of a built task, in the order of the rules; cycles only where all else holds."""
     found = []
-    for rule in (_ids, _files, _resources, _needs, _evaluations, _gangs):
+    for rule in (_ids, _files, _resources, _kept, _needs, _evaluations, _gangs):
         found.extend(rule(task))
     return found or list(_cycles(task))
 
@@ -103,6 +103,31 @@ def _resources(task):
                 f"{item.kind} has nothing to run.",
                 "Give code: {path: <folder>, entry: <file>}.",
             )
+
+
+def _kept(task):
+    """What is made to stay has an owner, the deployment, and an end; and nothing is run on it."""
+    for item in task.components:
+        if item.kind != "provision":
+            for name in ("lease_s", "ports"):
+                if getattr(item, name):
+                    yield problem_of(f"{item.field}.{name}", f"a {item.kind} component has no {name}.", "Leave it out.")
+            continue
+        if not task.deployment:
+            yield problem_of(
+                "deployment",
+                f"{item.id} makes machines that stay, and no deployment is named that owns them.",
+                "Name one: a later task of it changes them, and release.yml -e deployment=NAME removes them.",
+            )
+        if not item.lease_s:
+            yield problem_of(f"{item.field}.lease_s", f"nothing says how long {item.id} stays.", "Give seconds.")
+        for name in ("code", "inputs", "outputs", "work", "gang"):
+            if getattr(item, name):
+                yield problem_of(
+                    f"{item.field}.{name}",
+                    f"{item.id} makes machines, and runs nothing on them.",
+                    "Leave it out, or run work with kind: run.",
+                )
 
 
 def _needs(task):

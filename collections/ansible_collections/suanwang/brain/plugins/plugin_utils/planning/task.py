@@ -119,6 +119,8 @@ class Component:
     resources: Resources = Resources()
     work: Work | None = None
     max_wall_s: int | None = None
+    lease_s: int | None = None
+    ports: tuple[int, ...] = ()
     retry: int = 0
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
@@ -279,6 +281,7 @@ def _build(data):
         item["outputs"] = tuple(_output(entry) for entry in item.get("outputs", ()))
         item["needs"] = tuple(item.get("needs", ()))
         item["sites"] = tupled(item.get("sites"))
+        item["ports"] = tuple(sorted(item.get("ports", ())))
         components.append(Component(**item, index=index))
     limits = dict(data.get("constraints", {}))
     for name in ("sites", "data_residency"):
