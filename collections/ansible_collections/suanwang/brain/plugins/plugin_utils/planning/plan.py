@@ -127,12 +127,12 @@ def _component(proposal, place, pools, facts):
         asked, held = node.evaluate, node.held
         entry["evaluate"] = {
             "method": asked.method,
-            "weights": asked.weights,
-            "bias": asked.bias,
-            "divide_by": str(_scalar(asked.divide_by)),
             "at_least": str(_scalar(asked.at_least)),
             "file": {"sha256": held.held[0], "size": held.held[1]},
         }
+        if asked.method == "linear_argmax":
+            divide_by = str(_scalar(asked.divide_by))
+            entry["evaluate"].update(weights=asked.weights, bias=asked.bias, divide_by=divide_by)
     return entry
 
 

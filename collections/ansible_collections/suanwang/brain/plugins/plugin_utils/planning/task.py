@@ -58,6 +58,15 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Holdout:
+    """What of a file never leaves: lines whose index mod `modulo` is `remainder`, or a column of every line."""
+
+    modulo: int | None = None
+    remainder: int | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True)
 class Input:
     """A file at the controller (uri) or `component.output` of this task (source)."""
 
@@ -67,18 +76,21 @@ class Input:
     sha256: str | None = None
     size: int | None = None
     data_level: str | None = None
-    holdout: tuple[int, int] | None = None
+    holdout: Holdout | None = None
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """What is measured at home on the withheld lines of `input`."""
+    """What is measured at home on what is withheld of `input`, or of `component.input`.
+
+    linear_argmax: a model, by its arrays weights and bias. labels: a prediction a line, against the withheld column.
+    """
 
     method: str
     input: str
-    weights: str
-    bias: str
     at_least: float
+    weights: str | None = None
+    bias: str | None = None
     divide_by: float = 1
 
 
@@ -157,7 +169,7 @@ class Task:
 class FileFact:
     """What is known of an input file. source: absolute path, None: the store holds it.
 
-    kept, held: (sha256, size in bytes) of the uploaded and the withheld lines, where there is a holdout.
+    kept, held: (sha256, size in bytes) of what is uploaded and what is withheld, where there is a holdout.
     folder: it is the archive of a folder.
     """
 
@@ -290,7 +302,7 @@ def _input(entry):
     entry = dict(entry)
     entry["source"] = entry.pop("from", None)
     holdout = entry.pop("holdout", None)
-    return Input(**entry, holdout=holdout and (holdout["modulo"], holdout["remainder"]))
+    return Input(**entry, holdout=Holdout(**holdout) if holdout else None)
 
 
 def _output(entry):
