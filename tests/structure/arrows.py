@@ -9,7 +9,7 @@ from tests.structure.tree import imports
 from tests.structure.tree import MODULE_UTILS
 
 FLOOR = {"errors", "resources", "plain", "names", "jobfile", "configfile"}
-TRANSPORT = {"http", "ssh", "shell"}
+TRANSPORT = {"http", "ssh", "shell", "networks"}
 WEBHOOK_FLOOR = {"planning", "store", "resources", "plain", "errors", "names", "plugin_utils"} | {
     f"webhook {room}" for room in ("records", "settings", "rights", "runs")
 }
@@ -23,8 +23,11 @@ ROOMS = {
     "configfile": {"errors"},
     "jobfile": {"errors", "names"},
     "hostvars": {"errors", "resources", "plain"},
+    "networks": {"errors"},
+    "hops": {"resources"},
+    "netpath": {"errors", "resources", "networks", "hops", "sshlink"},
     "httplink": {"errors"},
-    "http": {"errors", "resources", "httplink"},
+    "http": {"errors", "resources", "httplink", "networks"},
     "files": {"errors", "resources"},
     "sshlink": {"errors", "files"},
     "ssh": {"errors", "resources", "files", "sshlink"},
@@ -35,12 +38,13 @@ ROOMS = {
     "machines": FLOOR | TRANSPORT,
     "platforms": FLOOR | TRANSPORT | {"platform base", "profiled", "nodefacts", "machines"},
     "registry": {"errors", "platform base", "platforms"},
-    "sites": FLOOR | TRANSPORT | {"registry"},
-    "verbs": FLOOR | {"sites", "machines"},
+    "sites": FLOOR | TRANSPORT | {"registry", "platform base"},
+    "verbs": FLOOR | {"sites", "machines", "netpath", "networks"},
     "module": FLOOR | {"sites", "verbs"},
     "planning": {"errors", "resources", "plain"},
     "store": {"errors", "names"},
-    "plugin_utils": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "http", "sshlink", "machines"},
+    "plugin_utils": FLOOR
+    | {"hostvars", "sites", "verbs", "planning", "store", "http", "netpath", "sshlink", "machines"},
     "modules": {"module"},
     "action": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "plugin_utils"},
     "inventory": {"plugin_utils"},

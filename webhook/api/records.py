@@ -348,12 +348,15 @@ class Sites(Out):
 
 
 class Link(Out):
+    """measured_at, age_s: of the round trip, and of a rate that was measured; None where all is as declared."""
+
     source: str
     target: str
     rate_gbps: float | None = None
     rtt_ms: float | None = None
     fen_gib: float | None = None
     measured_at: Time | None = None
+    age_s: int | None = None
 
 
 class Links(Out):
