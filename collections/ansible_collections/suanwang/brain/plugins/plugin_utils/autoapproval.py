@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Plans that policy.yml approves by itself, because they stay below its limits.
 
-Four eyes hold: whoever may write policy.yml has judged in advance every plan that fits, and nobody can fit a plan of his
-own to it but by asking for little. The service only finds that a plan fits and signs that, as ``policy``; this file
+Four eyes hold: whoever may write policy.yml has judged in advance every plan that fits, and nobody can fit a plan of
+his own to it but by asking for little. The service only finds that a plan fits and signs that, as ``policy``; this file
 says it again from the plan's own caps whenever the signature is judged, so neither the service's word nor a row of its
 database makes a bigger plan pass. The statement holds the hash of the rules: changed rules void what they approved.
 """

@@ -5,8 +5,8 @@
 
 The plan's bytes are RFC 8785 (JSON Canonicalization Scheme); its digest is their SHA-256. An approval is a
 canonical statement {schema, digest, run, approver, at, expires}, with `service` where one signed for the approver and
-`rules` where no person did but policy.yml, under an SSHSIG (OpenSSH PROTOCOL.sshsig) of namespace ``approval@suanwang``. ``ssh-keygen -Y verify -n
-approval@suanwang`` says the same.
+`rules` where no person did but policy.yml, under an SSHSIG (OpenSSH PROTOCOL.sshsig) of namespace
+``approval@suanwang``. ``ssh-keygen -Y verify -n approval@suanwang`` says the same.
 """
 
 from __future__ import annotations
@@ -282,7 +282,8 @@ def _who_may(policy):
 class Verdict:
     """approvers: principals whose approvals count; refusals: a sentence for each that does not.
 
-    enough: as many as policy asks for, or the policy itself; expired: enough were given, but too long ago to start components.
+    enough: as many as policy asks for, or the policy itself.
+    expired: enough were given, but too long ago to start components.
     """
 
     approvers: tuple[str, ...]
