@@ -81,7 +81,7 @@ def forget_gone(desk):
         return
     seen = desk.planner.ask("overview")
     present = {_key(one["site"], one["id"], one["since"]) for one in seen["alarms"]}
-    dark = {one["id"] for one in seen["sites"] if one["state"] not in ("live", "drained")}
+    dark = {one["id"] for one in seen["sites"] if one["at"] and one["state"] not in ("live", "drained")}
     sites = {one["id"] for one in seen["sites"]}
     gone = [row.key for row in known if row.key not in present and row.site not in dark and row.site in sites]
     if gone:
