@@ -25,11 +25,13 @@ from .api import health
 from .api import notices
 from .api import organisations
 from .api import proposals
+from .api import quotas
 from .api import runs
 from .api import session
 from .api import sites
 from .api import tasks
 from .api import tokens
+from .api import usage
 from .database import Database
 from .desk.desk import Desk
 from .login import cas
@@ -47,6 +49,7 @@ from .pages import runs as run_pages
 from .pages import session as session_pages
 from .pages import sites as site_pages
 from .pages import tasks as task_pages
+from .pages import usage as usage_pages
 from .problems import Problem
 from .runs.events import Watchers
 
@@ -58,6 +61,7 @@ PAGES = (
     proposal_pages,
     approval_pages,
     run_pages,
+    usage_pages,
     audit_pages,
     alarm_pages,
     site_pages,
@@ -78,6 +82,8 @@ API = (
     alarms,
     organisations,
     notices,
+    usage,
+    quotas,
     audit,
     deliveries,
 )

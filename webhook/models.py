@@ -5,6 +5,7 @@ Plans, approvals and journals live in the store, as files; the rows here index t
 
 from __future__ import annotations
 
+from sqlalchemy import BigInteger
 from sqlalchemy import ForeignKey
 from sqlalchemy import Index
 from sqlalchemy import JSON
@@ -229,3 +230,36 @@ class Switch(Base):
     value: Mapped[dict] = column(JSON)
     by: Mapped[str] = column(String(200))
     at: Mapped[str] = column(String(20))
+
+
+class Quota(Base):
+    """How much a tenant, or one person of it, may use a month. person: "" for the tenant as a whole.
+
+    resource: card_s | core_s | money_fen; amount: in that unit, at least 0.
+    """
+
+    __tablename__ = "quotas"
+    tenant: Mapped[str] = column(String(40), primary_key=True)
+    person: Mapped[str] = column(String(200), primary_key=True)
+    resource: Mapped[str] = column(String(20), primary_key=True)
+    amount: Mapped[int] = column(BigInteger)
+    by: Mapped[str] = column(String(200))
+    at: Mapped[str] = column(String(20))
+
+
+class Holding(Base):
+    """What an approved plan may use at most, and once its run has ended what it did use. month: YYYY-MM, in China.
+
+    An amount that is not known is None: of a price that is not known, say.
+    """
+
+    __tablename__ = "holdings"
+    task: Mapped[str] = column(ForeignKey("tasks.id"), primary_key=True)
+    tenant: Mapped[str] = column(String(40))
+    person: Mapped[str] = column(String(200))
+    month: Mapped[str] = column(String(7))
+    card_s: Mapped[int] = column(BigInteger)
+    core_s: Mapped[int] = column(BigInteger)
+    money_fen: Mapped[int | None] = column(BigInteger)
+    settled_at: Mapped[str | None] = column(String(20))
+    __table_args__ = (Index("holdings_by_tenant", "tenant", "month"),)

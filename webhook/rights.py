@@ -53,6 +53,9 @@ ROUTES = {
     "organisations.index": _READERS,
     "notices.index": ("operator", "auditor", "admin"),
     "fleet.tenants": _READERS,
+    "usage.index": _READERS,
+    "usage.statement": _READERS,
+    "quotas.index": _READERS,
     "audit.index": ("auditor", "admin"),
     "audit.verify": ("auditor", "admin"),
     # -- asking ----------------------------------------------------------------------------------------
@@ -73,6 +76,7 @@ ROUTES = {
     "sites.drain": ("owner", *_OPERATE),
     "sites.undrain": ("owner", *_OPERATE),
     "notices.again": _OPERATE,
+    "quotas.put": _OPERATE,
 }
 
 #: page → the API endpoint whose rights it has.
@@ -107,6 +111,8 @@ PAGES = {
     "runs.report": "runs.show",
     "runs.cancel": "runs.cancel",
     "runs.resume": "runs.resume",
+    "usage.index": "usage.index",
+    "usage.put": "quotas.put",
     "audit.index": "audit.index",
     "alarms.index": "alarms.index",
     "alarms.part": "alarms.index",

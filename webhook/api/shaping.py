@@ -63,6 +63,7 @@ def plan(desk, found, log):
         estimate=found["estimate"],
         check=log,
         check_state=check.state if check else None,
+        quotas=found["quotas"],
         needed=found["needed"],
         approvers=found["approvers"],
         decisions=[

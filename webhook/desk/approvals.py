@@ -20,6 +20,7 @@ from .. import database
 from ..models import Decision
 from ..models import Launch
 from ..models import Task
+from ..runs import ledger
 from .desk import Clash
 from .desk import Denied
 from .desk import task_of
@@ -34,11 +35,14 @@ def plan(desk, caller, run):
         check = session.scalars(select(Launch).where(Launch.once == f"check:{row.digest}")).first()
     _folder, document = desk.plan(row.digest)
     config, verdict = _judged(desk, row.digest)
+    with desk.database.read() as session:
+        quotas = ledger.lines(session, row, document, desk.now())
     return {
         "task": row,
         "plan": document,
         "estimate": desk.store.estimate(row.digest),
         "check": check,
+        "quotas": quotas,
         "needed": config.policy["approvals"] if config.policy["require_approval"] else 0,
         "approvers": list(verdict.approvers),
     }
@@ -65,6 +69,8 @@ def approve(desk, caller, run, digest):
     now = desk.now()
     if now > document["window"]["start_by"]:
         raise Clash(f"the plan could have started until {document['window']['start_by']}; propose again")
+    with desk.database.read() as session:
+        ledger.check(session, row, document, now)
     _sign(desk, config, folder, document, digest, caller.principal, now)
     return take_up(desk, run)
 
@@ -139,6 +145,7 @@ def take_up(desk, run):
                 session, now, name, "task.approve", run, digest=row.digest, service=claims[name].get("service")
             )  # fmt: skip
         if ready:
+            ledger.hold(session, row, desk.plan(digest)[1], now)
             database.move(session, row, "approve", now)
             queue(session, desk, row, "apply", f"apply:{row.digest}", row.requester, now)
         return row

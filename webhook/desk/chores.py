@@ -18,6 +18,8 @@ from ..models import Login
 from ..models import Task
 from ..notices import outbox
 from ..rights import Caller
+from ..runs import ledger
+from ..runs.ledger import Over
 from ..states import Illegal
 from . import alarms
 from . import approvals
@@ -55,7 +57,7 @@ def confirm_deliveries(desk):
         try:
             _task, found = proposals.index(desk, caller, row.id)
             proposals.confirm(desk, caller, row.id, found[0].id)
-        except (BrainError, Clash, Illegal, database.Stale) as error:
+        except (BrainError, Clash, Illegal, Over, database.Stale) as error:
             log.warning("task %s of a delivery: %s", row.id, error)
 
 
@@ -79,7 +81,7 @@ def take_up_signatures(desk):
     for run in confirmed:
         try:
             approvals.take_up(desk, run)
-        except (BrainError, database.Stale) as error:
+        except (BrainError, database.Stale, Over) as error:
             log.warning("the signatures of task %s: %s", run, error)
 
 
@@ -107,6 +109,7 @@ def _expire(desk, run, now, start_by):
         if launch is not None:
             database.move(session, launch, "cancel", now, ended_at=now, message="too late to start")
         database.move(session, row, "expire", now, message=f"it could have started until {start_by}")
+        ledger.settle(session, desk.store, row, now)
         audit.note(session, now, "service", "task.expire", run, digest=row.digest)
 
 

@@ -11,6 +11,7 @@ from .. import audit
 from .. import database
 from ..models import Launch
 from ..models import Switch
+from ..runs import ledger
 from .approvals import queue
 from .desk import Denied
 from .desk import Missing
@@ -131,6 +132,7 @@ def cancel(desk, caller, run):
             if launch is not None:
                 database.move(session, launch, "cancel", now, ended_at=now, message="cancelled before it began")
             database.move(session, row, "cancel", now, message=f"cancelled by {caller.principal}")
+            ledger.settle(session, desk.store, row, now)
         else:
             if row.state == "approved":  # claimed, about to begin: it is running to everybody
                 database.move(session, row, "start", now)
@@ -156,6 +158,7 @@ def resume(desk, caller, run):
         row = task_of(session, caller, run, database.locked)
         _allowed(caller, row)
         database.move(session, row, "resume", now, message=None)
+        ledger.hold(session, row, desk.plan(row.digest)[1], now)
         count = select(func.count()).select_from(Launch).where(Launch.task == run, Launch.kind == "apply")
         queue(
             session, desk, row, "apply", f"apply:{row.digest}:{session.scalar(count) + 1}", caller.principal, now

@@ -25,6 +25,7 @@ NAVIGATION = (
     ("/alarms", words.mark("Alarms"), ()),
     ("/organisations", words.mark("Organisations"), ()),
     ("/notices", words.mark("Notices"), ("operator", "auditor", "admin")),
+    ("/usage", words.mark("Usage"), ()),
     ("/audit", words.mark("Audit"), ("auditor", "admin")),
 )
 
