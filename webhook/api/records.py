@@ -343,10 +343,6 @@ class Site(Out):
     lab: bool
 
 
-class Sites(Out):
-    items: list[Site]
-
-
 class Link(Out):
     """measured_at, age_s: of the round trip, and of a rate that was measured; None where all is as declared."""
 
@@ -361,22 +357,6 @@ class Link(Out):
 
 class Links(Out):
     items: list[Link]
-
-
-class Alarm(Out):
-    """pool: None where it belongs to the site and to no pool."""
-
-    site: str
-    pool: str | None
-    severity: str
-    id: str | None = None
-    name: str
-    since: str | None = None
-    source: str | None = None
-
-
-class Alarms(Out):
-    items: list[Alarm]
 
 
 class Tenant(Out):

@@ -101,7 +101,8 @@ def _pool_rules(task, pool, policy, now, tenants):
         error = f" ({pool.seen.error})" if pool.seen.error else ""
         yield No("state", f"{pool.id} is lost: {seen}{error}", None, "Look at the site again")
     elif state == "drained":
-        yield No("state", f"{pool.id} is drained", None, "Wait until the site takes work")
+        why = f": {pool.seen.error}" if pool.seen.error else ""
+        yield No("state", f"{pool.id} is drained{why}", None, "Wait until the site takes work")
     elif not pool.open:
         yield No("state", f"{pool.id} is not open for work", None, "Wait until it is open")
     for alarm in sorted(pool.alarms, key=lambda one: one.id):
