@@ -8,15 +8,16 @@ from tests.structure.tree import files
 from tests.structure.tree import imports
 from tests.structure.tree import MODULE_UTILS
 
-FLOOR = {"errors", "resources", "plain", "names", "jobfile", "configfile"}
+FLOOR = {"said", "errors", "resources", "plain", "names", "jobfile", "configfile"}
 TRANSPORT = {"http", "ssh", "shell"}
-WEBHOOK_FLOOR = {"planning", "store", "resources", "plain", "errors", "names", "plugin_utils"} | {
+WEBHOOK_FLOOR = {"planning", "store", "resources", "plain", "said", "errors", "names", "plugin_utils"} | {
     f"webhook {room}" for room in ("records", "settings", "rights", "runs")
 }
 
 # Room → the rooms it may import. A room may always import itself, but for PLATFORMS.
 ROOMS = {
-    "errors": set(),
+    "said": set(),
+    "errors": {"said"},
     "resources": set(),
     "plain": {"resources"},
     "names": {"errors"},
@@ -37,7 +38,7 @@ ROOMS = {
     "sites": FLOOR | TRANSPORT | {"registry"},
     "verbs": FLOOR | {"sites"},
     "module": FLOOR | {"sites", "verbs"},
-    "planning": {"errors", "resources", "plain"},
+    "planning": {"said", "errors", "resources", "plain"},
     "store": {"errors", "names"},
     "plugin_utils": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "http", "sshlink"},
     "modules": {"module"},
@@ -48,10 +49,10 @@ ROOMS = {
     "doc_fragments": set(),
     "filter": {"errors", "resources"},
     "installation plugins": {"errors", "resources", "filter"},
-    "webhook records": set(),
-    "webhook settings": {"errors", "store", "plugin_utils"},
+    "webhook records": {"said"},
+    "webhook settings": {"said", "errors", "store", "plugin_utils"},
     "webhook rights": {"webhook records", "webhook settings"},
-    "webhook runs": {"webhook records", "webhook settings", "errors", "names", "store", "plugin_utils"},
+    "webhook runs": {"webhook records", "webhook settings", "said", "errors", "names", "store", "plugin_utils"},
     "webhook": WEBHOOK_FLOOR,
     "webhook api": WEBHOOK_FLOOR | {"webhook"},
     "webhook pages": WEBHOOK_FLOOR | {"webhook", "webhook api"},
