@@ -130,8 +130,13 @@ class Task(Out):
     updated_at: Time
 
 
+#: English sentence → what it was made of: {template, values} or {template, parts}, to say it in another language.
+Told = Annotated[dict[str, dict[str, Any]], Field(description="sentence → {template, values}, for translations")]
+
+
 class TaskFull(Task):
     document: str
+    told: Told = {}
     decisions: list[Decision] = []
     can: list[str] = Field(default=[], description="What the caller can do with it now.")
 
@@ -161,6 +166,21 @@ class Placement(Out):
     rate_mbps: int | None = None
 
 
+class Fact(Out):
+    """What was known of a pool when a proposal was reckoned; age_s: how old that was then."""
+
+    state: str
+    seen_at: Time | None = None
+    age_s: int | None = None
+    running: int | None = None
+    pending: int | None = None
+    wait_s: int | None = None
+    accelerators: int | None = None
+    free_accelerators: int | None = None
+    cpu: int | None = None
+    free_cpu: int | None = None
+
+
 class Proposal(Out):
     id: str
     round: int
@@ -177,6 +197,8 @@ class Proposal(Out):
     loses: list[str] = []
     notes: list[str] = []
     risks: list[str] = []
+    facts: dict[str, Fact] = Field(default={}, description="pool → what was known of it")
+    told: Told = {}
     deltas: dict[str, int | None] | None = None
     created_at: Time
 
@@ -194,7 +216,9 @@ class Proposals(Out):
     round: int
     items: list[Proposal]
     rejected: list[No] = []
+    waits: list[No] = Field(default=[], description="pools that could take a component, but not at once")
     notes: list[str] = []
+    told: Told = {}
 
 
 class Edit(In):

@@ -7,6 +7,7 @@ import json
 from sqlalchemy.exc import IntegrityError
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 
 from .. import audit
 from ..models import Delivery
@@ -65,7 +66,7 @@ def _carry_out(desk, source, body, record, name_rule):
     try:
         found = json.loads(body)
     except ValueError as error:
-        raise wrong("body", f"is not JSON: {error}.", "Send JSON.") from error
+        raise wrong("body", say("is not JSON: {error}.", error=str(error)), "Send JSON.") from error
     if not isinstance(found, dict):
         raise wrong("body", "is not an object.", "Send an object.")
     caller = Caller(source.principal, source.principal, ("requester",), (source.tenant,), "signed")
@@ -83,7 +84,9 @@ def _asked(source, found, record):
     if source.kind == "generic":
         return record({name: found[name] for name in ("document", "yaml", "catalogue", "files") if name in found})
     if source.task is None:
-        raise wrong("task", f"webhook.yml names no task for pushes of {source.name}.", "Add `task:` there.")
+        raise wrong(
+            "task", say("webhook.yml names no task for pushes of {source}.", source=source.name), "Add `task:` there."
+        )
     if not isinstance(found.get("ref"), str) or set(str(found.get("after", "0"))) <= {"0"}:
         raise wrong("ref", "this is no push of a commit.", "Send push events only.")
     return record({"catalogue": source.task})

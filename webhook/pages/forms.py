@@ -6,6 +6,8 @@ import base64
 import copy
 import decimal
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+
 from ..desk.files import wrong
 
 FRAMEWORKS = ("none", "pytorch", "tensorflow", "mindspore", "paddlepaddle", "caffe")
@@ -60,7 +62,7 @@ def _parsed(field, text, kind):
     try:
         return kind(text)
     except (ValueError, decimal.InvalidOperation) as error:
-        raise wrong(field, f"{text[:40]!r} is no number.", "Write digits.") from error
+        raise wrong(field, say("{text!r} is no number.", text=text[:40]), "Write digits.") from error
 
 
 def _parameters(field, text):
@@ -68,7 +70,7 @@ def _parameters(field, text):
     for line in filter(None, map(str.strip, text.splitlines())):
         name, mark, value = line.partition("=")
         if not mark:
-            raise wrong(field, f"{line[:60]!r} has no =.", "Write name=value.")
+            raise wrong(field, say("{line!r} has no =.", line=line[:60]), "Write name=value.")
         found[name.strip()] = scalar(value.strip())
     return found
 

@@ -7,6 +7,7 @@ from flask import render_template
 from flask import request
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 
 from .. import pictures
 from .. import problems
@@ -39,7 +40,7 @@ def _row(run, proposal):
     _task, rows = proposals.index(desk(), caller(), run)
     row = next((one for one in rows if one.id == proposal), None)
     if row is None:
-        raise Missing(f"there is no proposal {proposal} of this round")
+        raise Missing(say("there is no proposal {proposal} of this round", proposal=proposal))
     return row
 
 

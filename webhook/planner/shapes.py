@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.suanwang.brain.plugins.module_utils import said
 from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning import score
 
 
 def task(record):
@@ -14,11 +16,21 @@ def task(record):
     }
 
 
+def error(found):
+    """A BrainError as plain data, its sentences with what they were made of."""
+    failure = {**found.failure(), "message": said.plain(found.message), "way_out": said.plain(found.way_out)}
+    problems = [{name: said.plain(text) for name, text in one.items()} for one in found.details.get("problems", ())]
+    return {**failure, "details": {**failure["details"], "problems": problems}}
+
+
 def proposals(found):
+    rejected, waits = found.sentences, found.waits
     return {
         "items": [proposal(one) for one in found.proposals],
-        "rejected": found.sentences,
+        "rejected": rejected,
+        "waits": waits,
         "notes": list(found.notes),
+        "told": said.told([*(row["sentence"] for row in (*rejected, *waits)), *found.notes]),
     }
 
 
@@ -37,6 +49,28 @@ def proposal(one):
         "loses": list(one.loses),
         "notes": list(one.notes),
         "risks": list(one.objectives.risk_reasons),
+        "facts": {name: _fact(one.problem.pools[name], one.problem.now) for name in _used(one)},
+        "told": said.told([*one.reasons, *one.loses, *one.notes, *one.objectives.risk_reasons]),
+    }
+
+
+def _used(one):
+    return sorted({place.pool for place in one.placements if place.pool})
+
+
+def _fact(pool, now):
+    """What was known of a pool when a proposal was reckoned; ages in seconds as of then."""
+    return {
+        "state": score.state_of(pool, now),
+        "seen_at": pool.seen.at,
+        "age_s": score.age_s(pool, now),
+        "running": pool.queue.running,
+        "pending": pool.queue.pending,
+        "wait_s": pool.queue.wait_s,
+        "accelerators": score.cards_of(pool),
+        "free_accelerators": pool.free.accelerators,
+        "cpu": score.cores_of(pool),
+        "free_cpu": pool.free.cpu,
     }
 
 

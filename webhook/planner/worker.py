@@ -43,7 +43,7 @@ class Worker:
         try:
             return {"ok": True, "result": getattr(self, f"do_{verb}")(**request)}
         except BrainError as error:
-            return {"ok": False, "error": {**error.failure(), "text": str(error)}}
+            return {"ok": False, "error": shapes.error(error)}
 
     def do_read(self, path):
         """Return what a task file asks for, checked: name, tenant, components."""

@@ -70,15 +70,19 @@ def bare(value):
     return str(value) if isinstance(value, Said) else value
 
 
-def spoken(value, translate):
-    """Return a text in another language. translate: template → template; what it does not know it gives back."""
+def spoken(value, translate, shown=str):
+    """Return a text in another language.
+
+    translate: template → template; what it does not know it gives back. shown: text that is no sentence → text.
+    """
     if not isinstance(value, Said):
-        return value
+        return shown(value) if isinstance(value, str) else value
     if isinstance(value.values, tuple):
-        return translate(value.template).join(str(spoken(part, translate)) for part in value.values)
+        return translate(value.template).join(str(spoken(part, translate, shown)) for part in value.values)
     if not value.values:
         return translate(value.template)
-    return translate(value.template).format(**{name: spoken(one, translate) for name, one in value.values.items()})
+    known = {name: spoken(one, translate, shown) for name, one in value.values.items()}
+    return translate(value.template).format(**known)
 
 
 def swapped(value, old, new):
