@@ -8,6 +8,7 @@ import re
 from ansible_collections.suanwang.brain.plugins.module_utils.said import from_plain
 from ansible_collections.suanwang.brain.plugins.module_utils.said import spoken
 from ansible_collections.suanwang.brain.plugins.module_utils.said import words
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.sentences import without_field
 
 from .words import translate as _
 
@@ -40,6 +41,11 @@ def sentence(text, told=None):
     if told and text in told:
         text = from_plain(told[text])
     return spoken(words(text), _, _local)
+
+
+def about(text):
+    """What a problem says of its field, without the field: that stands beside it."""
+    return sentence(without_field(text))
 
 
 def _local(text):
@@ -113,6 +119,6 @@ def word(text):
 def install(app):
     app.jinja_env.filters.update(
         moment=moment, length=length, money=money, known=known, size=size, figure=figure, delta=delta, word=word,
-        sentence=sentence,
+        sentence=sentence, about=about,
     )  # fmt: skip
     app.jinja_env.globals["figures"] = SHOWN

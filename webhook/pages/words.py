@@ -48,7 +48,7 @@ INSIDE = (
     _("critical"), _("major"), _("minor"), _("warning"), _("info"), _("intranet"), _("internet"), _("private_line"),
     _("public"), _("internal"), _("confidential"), _("accelerators"), _("cpu"), _("memory_gib"), _("nodes"),
     _("jobs"), _("finish"), _("cost"), _("energy"), _("task"), _("launch"), _("propose"), _("revise"),
-    _("refuse"), _("confirm"), _("withdraw"), _("expire"), _("start"), _("cancel"), _("resume"),
+    _("refuse"), _("confirm"), _("withdraw"), _("expire"), _("start"), _("cancel"), _("resume"), _("yes"), _("no"),
 )  # fmt: skip
 
 #: What the rules of the planner are called, those that forbid a pool and those that make it wait.

@@ -59,7 +59,7 @@ def plain_problems(data, path=()):
             if isinstance(key, str):
                 found.extend(plain_problems(value, (*path, key)))
             else:
-                way_out = "Put it in quotes: YAML reads on, off, yes, no and numbers as values."
+                way_out = words("Put it in quotes: YAML reads on, off, yes, no and numbers as values.")
                 found.append(problem_of(path_of((*path, key)), "is a key, not text.", way_out))
     elif isinstance(data, list):
         for place, value in enumerate(data):
