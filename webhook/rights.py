@@ -50,6 +50,8 @@ ROUTES = {
     "fleet.sites": _READERS,
     "fleet.links": _READERS,
     "fleet.alarms": _READERS,
+    "fleet.map_": _READERS,
+    "fleet.use": _READERS,
     "fleet.tenants": _READERS,
     "audit.index": ("auditor", "admin"),
     "audit.verify": ("auditor", "admin"),
@@ -73,6 +75,7 @@ ROUTES = {
 PAGES = {
     "home.index": "fleet.pools",
     "home.fleet": "fleet.pools",
+    "home.use": "fleet.use",
     "home.pause": "fleet.pause",
     "home.language": "health.docs",
     "session.show": "session.enter",

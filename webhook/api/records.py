@@ -363,10 +363,75 @@ class Link(Out):
     rtt_ms: float | None = None
     fen_gib: float | None = None
     measured_at: Time | None = None
+    age_s: int | None = None
+    committed_pct: int = Field(default=0, description="what approved and running plans hold of it now")
 
 
 class Links(Out):
     items: list[Link]
+
+
+class Side(Out):
+    address: str
+    port: int
+
+
+class MapEndpoint(Out):
+    """One service of a site: where we reach it, and `behind`, the addresses on the far side of NAT or balancer."""
+
+    id: str
+    platform: str
+    zone: str | None = None
+    via: str
+    protocol: str
+    address: str
+    port: int
+    behind: list[Side] = []
+    state: str
+
+
+class MapSite(Out):
+    """A site: sums over machines, each counted once. alarms: severity → how many."""
+
+    id: str
+    name: dict[str, str]
+    lab: bool
+    state: str
+    age_s: int | None = None
+    endpoints: list[MapEndpoint]
+    accelerators: int | None = None
+    free_accelerators: int | None = None
+    cpu: int | None = None
+    free_cpu: int | None = None
+    alarms: dict[str, int] = {}
+
+
+class Map(Out):
+    sites: list[MapSite]
+    links: list[Link]
+
+
+class Point(Out):
+    """A step of time, `at_s` in seconds since 1970. Nothing is known of a step in which nobody looked."""
+
+    at_s: int
+    used_pct: float | None = None
+    measured_pct: float | None = None
+    pending: float | None = None
+
+
+class PoolUse(Out):
+    pool: str
+    site: str
+    platform: str
+    name: str
+    accelerator: str | None = None
+    points: list[Point]
+
+
+class Use(Out):
+    step_s: int
+    pools: list[PoolUse]
 
 
 class Alarm(Out):

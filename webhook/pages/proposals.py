@@ -9,13 +9,13 @@ from flask import request
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
 from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 
-from .. import pictures
 from .. import problems
 from ..api import shaping
 from ..api.here import caller
 from ..api.here import desk
 from ..desk import proposals
 from ..desk.desk import Missing
+from ..pictures import plans
 from . import forms
 from . import frame
 from . import tasks
@@ -75,7 +75,7 @@ def tune(run, proposal):
     ]
     return render_template(
         "tune.html", task=task, proposal=row, shown=shaping.proposal(row), components=_components(row),
-        gantt=tasks.gantt, graph=pictures.graph(nodes, translate("Graph of components")),
+        gantt=tasks.gantt, graph=plans.graph(nodes, translate("Graph of components")),
     )  # fmt: skip
 
 

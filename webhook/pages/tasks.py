@@ -11,7 +11,6 @@ from flask import request
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.catalogue import MODELS
 
-from .. import pictures
 from .. import problems
 from ..api import catalogue
 from ..api import fleet
@@ -21,6 +20,7 @@ from ..api.here import caller
 from ..api.here import desk
 from ..desk import proposals
 from ..desk import tasks
+from ..pictures import plans
 from ..states import TASK_STATES
 from . import fields
 from . import forms
@@ -48,7 +48,7 @@ def gantt(proposal):
         for one in proposal.placements
     ]
     finish = max((one.end_s for one in proposal.placements), default=0)
-    return pictures.gantt(rows, finish, translate("Timeline of the proposal"), showing.length)
+    return plans.gantt(rows, finish, translate("Timeline of the proposal"), showing.length)
 
 
 @blueprint.get("")

@@ -7,6 +7,8 @@ from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_pla
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning import score
 
+from . import atlas
+
 
 def task(record):
     return {
@@ -74,13 +76,14 @@ def _fact(pool, now):
     }
 
 
-def overview(remembered, config, now):
-    """Return {sites, pools, links, alarms}; ages in seconds as of now."""
+def overview(remembered, config, promised, now):
+    """Return {sites, pools, links, alarms, map}; ages in seconds as of now."""
     pools = [(one, pool) for one in remembered for pool in one.pools]
     return {
         "sites": [_site(one, now) for one in remembered],
         "pools": [_pool(pool, now) for _one, pool in pools],
-        "links": [to_plain(link) for link in config.links],
+        "links": atlas.links(config, promised, now),
+        "map": atlas.sites(remembered, now),
         "alarms": [
             *(_alarm(pool.site, pool.id, alarm) for _one, pool in pools for alarm in pool.alarms),
             *(_alarm(one.site.id, None, alarm) for one in remembered for alarm in one.alarms),

@@ -35,6 +35,7 @@ from . import clock
 from . import observing
 from .planning.catalogue import model as known_model
 from .store import Store
+from .usage import Recorder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,7 +167,11 @@ def perceive(config, store, *, platform=None, only=None, max_age_s=0):
     for one in found:
         if one.observation:
             seen.setdefault(one.site.id, []).append(one.observation)
-    return [with_use(one, seen.get(one.site.id, ())) for one in found]
+    found = [with_use(one, seen.get(one.site.id, ())) for one in found]
+    recorder = Recorder(store)
+    for one in found:
+        recorder.record(one)
+    return found
 
 
 def with_use(one, observations):
