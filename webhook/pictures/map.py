@@ -14,7 +14,7 @@ from .shapes import text
 from .shapes import word
 
 HEAD, LINE, FOOT, BAR = 36, 38, 26, 34
-WIDE, CARD, MIDDLE, BETWEEN = 1160, 400, 120, 26
+WIDE, CARD, MIDDLE, BETWEEN, RUN = 1160, 356, 124, 26, 122
 NARROW, TRUNK, LABEL = 340, 26, 22
 #: Gbit/s from which a link is drawn so many pixels wide.
 WIDTHS = ((100, 7), (10, 5), (1, 3.5), (0, 2))
@@ -83,7 +83,7 @@ def describe(found, words, out):
 
 def _open(name, width, height, title, told):
     return (
-        f'<svg class="map {name}" width="100%" viewBox="0 0 {width} {height}" role="img"'
+        f'<svg class="map {name}" width="100%" viewBox="-2 -2 {width + 4} {height + 4}" role="img"'
         f' aria-labelledby="map-{name}-title map-{name}-desc" xmlns="http://www.w3.org/2000/svg">'
         f'<title id="map-{name}-title">{title}</title><desc id="map-{name}-desc">{told}</desc>'
     )
@@ -108,9 +108,10 @@ def _wide(sites, out, words, title, told):
         y += shift[side]
         x, edge = (0, CARD) if side == 0 else (WIDE - CARD, WIDE - CARD)
         end = left if side == 0 else left + MIDDLE
-        at, half = y + _height(site) // 2, (edge + end) // 2
+        at, turn = y + _height(site) // 2, edge + (RUN if side == 0 else -RUN)
+        half = (turn + end) // 2
         link = out.get(site.id)
-        parts += _link(f"M{end} {middle}C{half} {middle} {half} {at} {edge} {at}", link)
+        parts += _link(f"M{end} {middle}C{half} {middle} {half} {at} {turn} {at}L{edge} {at}", link)
         label, rest = words.link(link)
         near = edge + (62 if side == 0 else -62)
         cards.append(text(near, at - 10, label, "rate halo", "middle"))
