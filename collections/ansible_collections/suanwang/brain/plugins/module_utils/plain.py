@@ -74,6 +74,6 @@ def _reader(kind):
 def _kind(hint):
     """Return a type without `None`; a choice of several stays as it is."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        options = [option for option in typing.get_args(hint) if option is not type(None)]
+        options = [option for option in typing.get_args(hint) if option is not types.NoneType]
         return options[0] if len(options) == 1 else hint
     return hint
