@@ -15,7 +15,7 @@ from .shapes import word
 
 HEAD, LINE, FOOT, BAR = 36, 38, 26, 34
 WIDE, CARD, MIDDLE, BETWEEN, RUN = 1160, 356, 124, 26, 122
-NARROW, TRUNK, LABEL = 340, 26, 22
+NARROW, TRUNK, LABEL = 340, 26, 36
 #: Gbit/s from which a link is drawn so many pixels wide.
 WIDTHS = ((100, 7), (10, 5), (1, 3.5), (0, 2))
 SEVERITIES = ("critical", "major", "minor", "warning", "info")
@@ -36,11 +36,10 @@ class Words:
     def link(self, out):
         """Return (rate, the rest) of the link to a site."""
         if out is None:
-            return self.say("no link"), ""
-        said = [f"{out.rtt_ms:g} ms"] if out.rtt_ms is not None else []
-        said.append(self.say("%(pct)s %% promised") % {"pct": out.committed_pct})
+            return self.say("no link"), ()
+        rate = self.rate(out) if out.rtt_ms is None else f"{self.rate(out)} · {out.rtt_ms:g} ms"
         age = self.say("measured %(ago)s ago") % {"ago": self.length(out.age_s)} if out.age_s is not None else None
-        return self.rate(out), (" · ".join(said), age or self.say("as declared"))
+        return rate, (self.say("%(pct)s %% promised") % {"pct": out.committed_pct}, age or self.say("as declared"))
 
     def cards(self, site):
         """Return (used, whole, text) of the cards of a site, or of its cores where it has none."""
@@ -127,8 +126,8 @@ def _narrow(sites, out, words, title, told):
     y, parts, cards, last = 52, [], [], 42
     for site in sites:
         rate, rest = words.link(out.get(site.id))
-        label = " · ".join([rate, *rest])
-        cards.append(text(TRUNK, y + 12, fitted(label, NARROW - TRUNK, 11), "soft"))
+        cards.append(text(TRUNK, y + 13, rate, "rate"))
+        cards.append(text(TRUNK, y + 28, " · ".join(rest), "soft"))
         top = y + LABEL
         at = top + _height(site) // 2
         parts += _link(f"M12 {at}L{TRUNK} {at}", out.get(site.id))
