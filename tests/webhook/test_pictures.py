@@ -56,7 +56,7 @@ def drawn(app):
 
 
 def texts(drawing):
-    return [one.text for one in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    return [one.text or "" for one in drawing.iter("{http://www.w3.org/2000/svg}text")]
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,8 @@ def _narrow(sites, out, words, title, told):
     for site in sites:
         rate, rest = words.link(out.get(site.id))
         cards.append(text(TRUNK, y + 13, rate, "rate"))
-        cards.append(text(TRUNK, y + 28, " · ".join(rest), "soft"))
+        if rest:
+            cards.append(text(TRUNK, y + 28, " · ".join(rest), "soft"))
         top = y + LABEL
         at = top + _height(site) // 2
         parts += _link(f"M12 {at}L{TRUNK} {at}", out.get(site.id))
