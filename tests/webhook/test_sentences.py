@@ -1,6 +1,7 @@
 """Every sentence of planner and service has its Chinese, with the same values; what is said, is said by a template."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -8,7 +9,16 @@ import pytest
 
 import webhook
 from ansible_collections.suanwang.brain.plugins.module_utils import said
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import Refused
+from tests.unit.planning import test_delays
+from tests.unit.planning import world
+from tests.webhook.people import browser
+from tests.webhook.people import said as answered
+from tests.webhook.people import tiny_task
+from webhook.desk import proposals
+from webhook.pages import showing
 from webhook.pages import words
+from webhook.planner import shapes
 
 SERVICE = Path(webhook.__file__).parent
 PLUGINS = Path(said.__file__).parents[1]
@@ -117,3 +127,53 @@ def test_what_leaves_for_programs_is_plain_text():
     kept = said.bare({"a": [said.say("{n} s", n=1)], "b": (said.words("x"),)})
     assert kept == {"a": ["1 s"], "b": ["x"]}
     assert [type(one) for one in (*kept["a"], *kept["b"])] == [str, str]
+
+
+# -- a round of proposals, as a page shows it -------------------------------------------------------------
+def chinese(text, told):
+    return said.spoken(said.from_plain(told[text]), words.catalogue("zh-CN").gettext)
+
+
+@pytest.mark.parametrize("name", test_delays.CASES)
+def test_a_round_keeps_what_its_sentences_were_made_of(name):
+    changes, promised, _start, sentence = test_delays.CASES[name]
+    document = world.document(world.component(**test_delays.ONE_CARD))
+    pools = [world.pool(world.HUNAN, **changes), world.pool(world.CENTRE, open=False)]
+    shown = json.loads(json.dumps(shapes.proposals(world.proposals(document, pools, commitments=promised))))
+    assert [row["sentence"] for row in shown["waits"]] == [sentence]
+    for row in (*shown["waits"], *shown["rejected"]):
+        assert re.search(r"[\u4e00-\u9fff]", chinese(row["sentence"], shown["told"])), row
+        assert row["pool"] in chinese(row["sentence"], shown["told"])
+    for one in shown["items"]:
+        for text in (*one["reasons"], *one["loses"], *one["notes"], *one["risks"]):
+            assert re.search(r"[\u4e00-\u9fff]", chinese(text, one["told"])), text
+        assert set(one["facts"]) == {world.HUNAN}
+        assert one["facts"][world.HUNAN]["age_s"] is not None
+
+
+def test_what_cannot_be_placed_is_said_in_chinese_with_the_least_change(app):
+    document = world.document(world.component(resources={"accelerators": 99}))
+    with pytest.raises(Refused) as caught:
+        world.proposals(document, [world.pool(world.HUNAN)])
+    plain = json.loads(json.dumps(shapes.error(caught.value)))
+    with app.test_request_context(headers={"Accept-Language": "zh-CN"}):
+        assert showing.sentence(said.from_plain(plain["message"])) == (
+            "components[0].resources.accelerators："
+            "train 没有合适的资源池：hunan/slurm/npu 有 16 张 910b3 卡，申请了 99 张。"
+        )
+        assert showing.sentence(said.from_plain(plain["way_out"])) == (
+            "最小的改动：最多申请 16 张卡（适用于 hunan/slurm/npu）。"
+        )
+        drained = said.say("last seen {at}", at="2026-11-25T03:26:58Z")
+        assert showing.sentence(drained) == "最后一次看到是 11-25 11:26:58"
+
+
+def test_a_refused_task_says_why_in_the_language_of_the_page(app, desk):
+    who = browser(app)
+    document, files = tiny_task()
+    run = answered(who.post("/api/v1/tasks", {"document": document, "files": files}))["id"]
+    proposals._refuse(desk, run, "submitted", "service", said.say("{pool} is drained", pool="hunan/slurm/npu"))
+    assert answered(who.get(f"/api/v1/tasks/{run}"))["message"] == "hunan/slurm/npu is drained"
+    for language, text in (("zh-CN", "hunan/slurm/npu 已停止接收新任务"), ("en", "hunan/slurm/npu is drained")):
+        page = who.get(f"/tasks/{run}", headers={"Accept-Language": language}).get_data(as_text=True)
+        assert f'<p class="problem" role="status">{text}</p>' in page
