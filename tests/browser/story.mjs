@@ -37,7 +37,7 @@ async function look(page, name) {
     overflow: await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
     violations: found.violations.map((one) => [one.id, one.impact, one.nodes[0].html.slice(0, 160)]),
     // Sentences of the planner and of errors that are in no Chinese at all.
-    english: await page.locator(".sentences li, .problem, .wrong").evaluateAll((all) => all
+    english: await page.locator(".good li, .bad li, .note li, .problem, .wrong").evaluateAll((all) => all
       .map((one) => one.innerText).filter((text) => text && !/[\u4e00-\u9fff]/.test(text))),
     maps: await page.locator("svg.map").evaluateAll((all) => all.filter((one) => one.checkVisibility()).length),
     troubles: troubles.splice(0),
