@@ -75,6 +75,7 @@ class Task(Base):
     source: Mapped[str] = column(String(40))
     state: Mapped[str] = column(String(20))
     document: Mapped[str] = column(Text)
+    priority: Mapped[int] = column(default=5, server_default="5")
     round: Mapped[int] = column(default=0)
     proposal: Mapped[str | None] = column(String(26))
     digest: Mapped[str | None] = column(String(64), index=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func
 from sqlalchemy import select
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils.history import History
 
 from .. import audit
@@ -43,7 +44,7 @@ def show(desk, caller, run):
     with desk.database.read() as session:
         row = task_of(session, caller, run)
     if row.digest is None:
-        raise Missing(f"task {run} has no plan yet")
+        raise Missing(say("task {run} has no plan yet", run=run))
     _folder, plan = desk.plan(row.digest)
     events = desk.store.journal(run)
     return {
@@ -51,6 +52,7 @@ def show(desk, caller, run):
         "components": components(plan, desk.store.estimate(row.digest), events),
         "launches": launches(desk, run),
         "models": models(events),
+        "endpoints": endpoints(events),
         "plan": plan,
     }
 
@@ -104,6 +106,18 @@ def models(events):
     for event in events:
         if event["event"] == "evaluated":
             found[event["component"]] = {key: event[key] for key in ("component", "path", "sha256", "accuracy", "rows")}
+    return list(found.values())
+
+
+def endpoints(events):
+    """Return where machines that stay are reached: component, machine, port, private, public; newest word of each."""
+    found = {}
+    for event in events:
+        if event["event"] == "loaded":
+            found = {}
+        elif event["event"] == "reachable":
+            row = {key: event[key] for key in ("component", "machine", "port", "private", "public")}
+            found[event["machine"], event["port"]] = row
     return list(found.values())
 
 

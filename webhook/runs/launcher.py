@@ -26,6 +26,7 @@ from ..states import LAUNCH_ENDS
 from . import folder
 from . import processes
 from . import specs
+from . import turns
 from .ends import broke_off
 from .ends import finish
 
@@ -107,7 +108,13 @@ class Launcher:
         now = clock.now()
         with self.db.write() as session:
             kinds = ("check", "release", *specs.READING) if _paused(session) else specs.KINDS
-            row = database.next_launch(session, kinds)
+            waiting = [
+                (row.id, row.kind, task.priority if task else 0, task.tenant if task else None)
+                for row, task in database.queued(session, kinds)
+            ]
+            mine = {tenant for _id, kind, _priority, tenant in waiting if kind == turns.TAKES}
+            shares = turns.shares(session, mine, now) if len(waiting) > 1 else {}
+            row = database.first_free(session, turns.order(waiting, shares))
             if row is None:
                 return False
             database.move(

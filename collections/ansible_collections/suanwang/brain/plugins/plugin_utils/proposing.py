@@ -14,6 +14,7 @@ from . import clock
 from . import draining
 from . import intake
 from . import observing
+from .planning.network import measured
 from .planning.plan import build
 from .planning.propose import propose
 from .promised import promised
@@ -40,8 +41,13 @@ def read(path, store):
 def proposals(reading, pools, config, commitments, now):
     """Return the Proposals of a Reading over pools, with the links, policy and tenants of a config folder."""
     return propose(
-        reading.task, reading.facts, pools, config.links, commitments, config.policy, config.tenants, now
+        reading.task, reading.facts, pools, links(config, pools, now), commitments, config.policy, config.tenants, now
     )  # fmt: skip
+
+
+def links(config, pools, now):
+    """Return the declared Links of a config folder with what perception measured of them, where that is fresh."""
+    return measured(config.links, [(pool.site, pool.path, pool.lost_after_s) for pool in pools], now)
 
 
 def commitments(store, now):

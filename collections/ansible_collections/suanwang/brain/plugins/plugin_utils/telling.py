@@ -98,6 +98,11 @@ _SENTENCES = {
     ),
     "found": lambda event: f"is there already, {event.get('state') or 'state unknown'}.",
     "submitted": _submitted,
+    "made": lambda event: f"is made as {event['native_id']}, {event.get('state') or 'state unknown'}.",
+    "reachable": lambda event: (
+        f"{event['machine']} is reached at {event['public']['address']}:{event['public']['port']}"
+        f" ({event['private']['address']}:{event['private']['port']} inside)."
+    ),
     "served": lambda event: f"serves as {event['native_id']}, {event.get('state') or 'state unknown'}.",
     "doubt": lambda event: f"in doubt: {event['message']}",
     "unreachable": lambda event: f"waits for the site: {event['message']}",
