@@ -342,6 +342,7 @@ class Link(Out):
     fen_gib: float | None = None
     measured_at: Time | None = None
     age_s: int | None = None
+    shares: int = 1
 
 
 class Links(Out):

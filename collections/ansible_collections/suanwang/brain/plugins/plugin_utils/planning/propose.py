@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ...module_utils.errors import Invalid
 from . import solve
+from .delays import on_links
 from .expand import expand
 from .expand import level_of
 from .network import ASSUMED_SIZE
@@ -362,6 +363,7 @@ def _reasons(problem, labels, schedule, others):
         delay = problem.delays[name].get(option.pool)
         if delay:
             found.append(f"{name} waits: {delay.sentence}")
+        found += on_links(problem, name, option)
     return tuple(found)
 
 
