@@ -43,7 +43,7 @@ def test_a_copy_waits_only_where_every_share_is_held(shares, promised, start):
     assert move_of(found).start_s == start
     said = [reason for reason in found.reasons if "the link" in reason]
     if start:
-        whole = f"0 of {shares} share{'s' * (shares > 1)} free until {END}, 5 min from now"
+        whole = f"0 of {shares} shares free until {END}, 5 min from now"
         assert said == [
             f"{move_of(found).component} waits: the link controller->hunan has {whole}; approved plans hold {shares}"
         ]

@@ -76,13 +76,14 @@ class Http:
 
     def request(
         self, method, path, *, params=None, json=None, form=None, files=None, headers=None, timeout_s=20, read=True,
-        raw=False,
+        raw=False, own=(),
     ):  # fmt: skip
         """Send one request and return its Answer; the caller judges the status.
 
         path: below the endpoint, or a whole address that `foreign_url` returned. form: fields of a form, or a body as
         it is; with files {field: (name, bytes)} a multipart one. timeout_s: for the whole call with all its retries.
         read: False for what changes something, which is sent once. raw: an answer below 400 is bytes.
+        own: statuses of a gateway that the platform itself gives too, and means where its body is an object.
         Raises Unreachable or Timeout, with details.doubt True where a write may have happened; Unauthorized where the
         server is not the one it should be.
         """
@@ -94,7 +95,8 @@ class Http:
             try:
                 self._take_turn(name, until)
                 answer = self._once(name, method, path, parts, until, raw)
-                trouble = self._trouble(answer, name)
+                said_itself = answer.status in own and isinstance(answer.body, dict)
+                trouble = None if said_itself else self._trouble(answer, name)
             except Unreachable as error:
                 trouble = error
             if trouble is None:

@@ -19,6 +19,7 @@ import stat
 from . import configfile
 from .errors import Invalid
 from .errors import NotFound
+from .errors import Refused
 from .http import Http
 from .networks import inside
 from .platforms.base import Platform
@@ -55,6 +56,7 @@ class Endpoint:
     alerts: str | None = None
     observes: tuple = ()
     storage: dict = dataclasses.field(default_factory=dict)
+    machines: dict = dataclasses.field(default_factory=dict)
     requests_a_s: float | None = None
     capacity_domain: str | None = None
 
@@ -224,6 +226,17 @@ class Connection:
     def shell(self):
         """Return the Shell of the endpoint named under `shell`, for the same tenant; None where none is named."""
         return Shell(self._session(self.endpoint.shell)) if self.endpoint.shell else None
+
+    def at(self, address, port):
+        """Return this endpoint as an SSH server at another place of the site; raise Refused for one outside it."""
+        networks = [network for listed in self.site.networks.values() for network in listed]
+        if not inside(address, networks):
+            raise Refused(
+                f"the address {address} in an answer lies outside the site's networks.",
+                site=self.site.id,
+                way_out="Add it to `address_map` or `networks` of the site file, if it is the site's.",
+            )
+        return dataclasses.replace(self.endpoint, protocol="ssh", address=address, port=port, proxy=None)
 
     def _session(self, name):
         if name not in self._sessions:
@@ -459,6 +472,8 @@ def _pin(folder, data):
             "host_keys": host_keys(endpoint),
             # A profile says what is asked of whom; absent where there is none, so that older pins hold.
             **({"profile": content(endpoint["profile"])} if endpoint.get("profile") else {}),
+            # What machines of ours are made of, and who may log in to them.
+            **({"machines": endpoint["machines"]} if endpoint.get("machines") else {}),
         }
         for endpoint in data["endpoints"]
     ]

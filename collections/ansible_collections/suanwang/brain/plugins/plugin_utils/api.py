@@ -142,10 +142,14 @@ class ApiAction(BrainAction):
             raise errors[0]
         if len(outs) == 1:
             return outs[0]
-        return {"changed": any(out["changed"] for out in outs), "diff": [o["diff"] for o in outs]}
+        whole = {"changed": any(out["changed"] for out in outs), "diff": [o["diff"] for o in outs]}
+        machines = [out["instance"] for out in outs if out.get("instance")]
+        return {**whole, "instances": machines} if machines else whole
 
     def _hand_on(self, run_pass, component, params, out):
         """Tell the reader of a datum where it lies and what it must be; tell a job which nodes are held for it."""
+        for one in out.get("endpoints", ()) if component["kind"] in planned.KEPT else ():
+            run_pass.note(component["id"], "reachable", machine=out["instance"]["name"], **one)
         if out.get("reservation"):
             run_pass.tell("held", component["id"], {"name": out["reservation"]["name"]})
         if component["kind"] != "move_data" or params.get("state") == "absent":

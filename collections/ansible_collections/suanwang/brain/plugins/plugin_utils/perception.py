@@ -33,9 +33,11 @@ from ..module_utils.resources import Runtime
 from ..module_utils.resources import Seen
 from ..module_utils.verbs.path import rate_gbps
 from . import clock
+from . import draining
 from . import observing
 from .planning.catalogue import model as known_model
 from .store import Store
+from .usage import Recorder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +155,8 @@ def perceive(config, store, *, platform=None, only=None, max_age_s=0):
     """Return a Glimpse for each platform endpoint, all endpoints read at once.
 
     Cost is that of the slowest endpoint. A snapshot younger than max_age_s is taken without touching a network.
-    What a site's monitoring says is laid over the pools here, and in no snapshot: each keeps its own time.
+    What a site's monitoring says, and what people drained, is laid over the pools here, and in no snapshot: each keeps
+    its own time.
     """
     targets = [
         (site, endpoint)
@@ -167,7 +170,13 @@ def perceive(config, store, *, platform=None, only=None, max_age_s=0):
     for one in found:
         if one.observation:
             seen.setdefault(one.site.id, []).append(one.observation)
-    return [with_use(one, seen.get(one.site.id, ())) for one in found]
+    drains = draining.read(store)
+    measured = [with_use(one, seen.get(one.site.id, ())) for one in found]
+    found = [dataclasses.replace(one, pools=draining.applied(one.pools, drains)) for one in measured]
+    recorder = Recorder(store)
+    for one in found:
+        recorder.record(one)
+    return found
 
 
 def with_use(one, observations):
@@ -350,7 +359,8 @@ def completed(pool, site, endpoint, path, now):
         ),
         data_levels=tuple(site.policy.get("data_levels", ())),
         path=path,
-        jobs=sites.platform_class(endpoint.platform).can("submit") is None,
+        jobs=sites.platform_class(endpoint.platform).runs_jobs(endpoint),
+        machines=bool(endpoint.machines) and sites.platform_class(endpoint.platform).can("create_instance") is None,
         lost_after_s=site.lost_after_s,
         seen=Seen(
             at=now,

@@ -11,6 +11,7 @@ from ..module_utils.plain import from_plain
 from ..module_utils.resources import Alarm
 from ..module_utils.resources import Pool
 from . import clock
+from . import draining
 from . import intake
 from . import observing
 from .planning.network import measured
@@ -86,7 +87,7 @@ class Remembered:
 
 def remembered(config, store, now):
     """Return a Remembered for each platform endpoint, from the snapshots alone: no network is touched."""
-    found = []
+    found, drains = [], draining.read(store)
     for _name, site in sorted(config.sites.items()):
         measured = observing.of_store(store, site, now)
         for endpoint in site.platforms:
@@ -101,6 +102,7 @@ def remembered(config, store, now):
                 pools = tuple(
                     dataclasses.replace(pool, seen=dataclasses.replace(pool.seen, state=state)) for pool in pools
                 )
+            pools = draining.applied(pools, drains)
             left = snapshot.get("observation", {}).get("alarms", ())
             alarms = tuple(from_plain(Alarm, plain) for plain in left)
             found.append(Remembered(site, endpoint, pools, state, snapshot["at"], alarms))
