@@ -75,6 +75,7 @@ class Task(Base):
     source: Mapped[str] = column(String(40))
     state: Mapped[str] = column(String(20))
     document: Mapped[str] = column(Text)
+    priority: Mapped[int] = column(default=5, server_default="5")
     round: Mapped[int] = column(default=0)
     proposal: Mapped[str | None] = column(String(26))
     digest: Mapped[str | None] = column(String(64), index=True)
@@ -171,7 +172,10 @@ class Answer(Base):
 
 
 class Delivery(Base):
-    """A signed webhook that was taken. id: source and the delivery's own id."""
+    """A signed webhook that was taken. id: source and the delivery's own id.
+
+    fetch: {source, commit, run, attempts} while the files of a pushed commit are still to be fetched, at `due_at`.
+    """
 
     __tablename__ = "deliveries"
     id: Mapped[str] = column(String(200), primary_key=True)
@@ -180,10 +184,47 @@ class Delivery(Base):
     task: Mapped[str | None] = column(String(26))
     outcome: Mapped[str] = column(Text)
     at: Mapped[str] = column(String(20))
+    fetch: Mapped[dict | None] = column(JSON)
+    due_at: Mapped[str | None] = column(String(20), index=True)
+
+
+class Acknowledgement(Base):
+    """Somebody has seen an alarm. key: of site, alarm and its beginning, so that one that comes again is new."""
+
+    __tablename__ = "acknowledgements"
+    key: Mapped[str] = column(String(64), primary_key=True)
+    site: Mapped[str] = column(String(100))
+    alarm: Mapped[str] = column(Text)
+    by: Mapped[str] = column(String(200))
+    at: Mapped[str] = column(String(20))
+    note: Mapped[str | None] = column(Text)
+
+
+class Notice(Base):
+    """A message to send. once: what makes it the only one: event, channel, recipient. params: what its text says.
+
+    due_at: when it may be tried; of one that is being sent, when its sender counts as dead.
+    """
+
+    __tablename__ = "notices"
+    id: Mapped[str] = column(String(26), primary_key=True)
+    once: Mapped[str] = column(String(400), unique=True)
+    channel: Mapped[str] = column(String(40))
+    recipient: Mapped[str] = column(String(200))
+    event: Mapped[str] = column(String(40))
+    task: Mapped[str] = column(String(26))
+    params: Mapped[dict] = column(JSON)
+    state: Mapped[str] = column(String(20))
+    attempts: Mapped[int] = column(default=0)
+    due_at: Mapped[str] = column(String(20))
+    message: Mapped[str | None] = column(Text)
+    created_at: Mapped[str] = column(String(20))
+    sent_at: Mapped[str | None] = column(String(20))
+    __table_args__ = (Index("notices_by_state", "state", "due_at"),)
 
 
 class Switch(Base):
-    """What an operator has set: ``pause`` of all launches, ``drain:<site>``, ``seen:<alarm>``."""
+    """What is set once for all: ``pause`` of all launches; ``notices``: up to which row of the audit they are made."""
 
     __tablename__ = "switches"
     name: Mapped[str] = column(String(200), primary_key=True)

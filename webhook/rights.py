@@ -47,9 +47,13 @@ ROUTES = {
     "runs.artifacts": _READERS,
     "runs.artifact": _READERS,
     "fleet.pools": _READERS,
-    "fleet.sites": _READERS,
     "fleet.links": _READERS,
-    "fleet.alarms": _READERS,
+    "alarms.index": _READERS,
+    "sites.index": _READERS,
+    "organisations.index": _READERS,
+    "notices.index": ("operator", "auditor", "admin"),
+    "fleet.map_": _READERS,
+    "fleet.use": _READERS,
     "fleet.tenants": _READERS,
     "usage.index": _READERS,
     "usage.statement": _READERS,
@@ -70,6 +74,10 @@ ROUTES = {
     "runs.resume": ("requester", *_OPERATE),
     "fleet.perceive": ("requester", *_OPERATE),
     "fleet.pause": _OPERATE,
+    "alarms.acknowledge": ("owner", *_OPERATE),
+    "sites.drain": ("owner", *_OPERATE),
+    "sites.undrain": ("owner", *_OPERATE),
+    "notices.again": _OPERATE,
     "quotas.put": _OPERATE,
 }
 
@@ -77,6 +85,7 @@ ROUTES = {
 PAGES = {
     "home.index": "fleet.pools",
     "home.fleet": "fleet.pools",
+    "home.use": "fleet.use",
     "home.pause": "fleet.pause",
     "home.language": "health.docs",
     "session.show": "session.enter",
@@ -108,6 +117,15 @@ PAGES = {
     "usage.index": "usage.index",
     "usage.put": "quotas.put",
     "audit.index": "audit.index",
+    "alarms.index": "alarms.index",
+    "alarms.part": "alarms.index",
+    "alarms.acknowledge": "alarms.acknowledge",
+    "sites.index": "sites.index",
+    "sites.drain": "sites.drain",
+    "sites.undrain": "sites.undrain",
+    "organisations.index": "organisations.index",
+    "notices.index": "notices.index",
+    "notices.again": "notices.again",
 }
 ROUTES |= {f"pages.{page}": ROUTES[endpoint] for page, endpoint in PAGES.items()}
 # What an identity provider sends people and logout tokens to.

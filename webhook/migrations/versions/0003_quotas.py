@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade():
@@ -31,4 +31,5 @@ def upgrade():
         sa.ForeignKeyConstraint(["task"], ["tasks.id"]),
         sa.PrimaryKeyConstraint("task"),
     )
+    op.add_column("tasks", sa.Column("priority", sa.Integer(), nullable=False, server_default="5"))
     op.create_index("holdings_by_tenant", "holdings", ["tenant", "month"])

@@ -51,13 +51,14 @@ class ActionModule(BrainAction):
         return {"changed": False, "kind": component["kind"], "held": held, "unmet": []}
 
     def _refuse(self, run_pass, component):
-        """Nothing begins in a pass in which something that has to start together could not be reserved."""
+        """Nothing begins in a pass in which what has to start together got no nodes, or what follows no place."""
         refused = run_pass.told("refused", "all")
         if refused:
-            raise NeedFailed(
-                f"{component['id']} was not started: {refused['culprit']} could not be reserved.",
-                details={"culprit": refused["culprit"]},
-            )
+            culprit, why = refused["culprit"], f"{refused['culprit']} could not be reserved"
+        else:
+            culprit, why = run_pass.refusal_of_all() or (None, None)
+        if culprit and culprit != component["id"]:
+            raise NeedFailed(f"{component['id']} was not started: {why}.", details={"culprit": culprit})
 
     def _ended(self, run_pass, component, need):
         end = run_pass.told("end", need)

@@ -110,7 +110,9 @@ class ApiAction(BrainAction):
         checked, params = self.validate_argument_spec(**verb.spec)
         if params.get("planned"):
             return self._act_planned(name, verb, params, task_vars)
-        out = verb.run(sites.connect(params), params, self._task.check_mode, lambda event, **fields: None)
+        out = verb.run(
+            sites.connect(params, verb.any_endpoint), params, self._task.check_mode, lambda event, **fields: None
+        )
         # no_log of the spec is not applied to what an action returns.
         return remove_values(out, checked._no_log_values)
 

@@ -384,6 +384,8 @@ def reservation(run_pass, component, state):
         return [{**_place(run_pass, placed), **base}]
     if not placed["submits"]:
         return f"{component['id']} was submitted already"
+    if refusal := run_pass.refusal_of_all():
+        return f"nothing is held, because nothing begins: {refusal[1]}"
     return [
         {
             **_place(run_pass, placed),

@@ -161,6 +161,19 @@ class RunPass:
             raise Conflict(found["error"], details={"placed": found})
         return found
 
+    def refusal_of_all(self):
+        """Return (culprit, sentence) where a plan with a gang may not begin: all have a place, or none starts.
+
+        What runs already goes on: then it is the culprit alone that fails, and a later pass may place it.
+        """
+        if not self.plan.get("gangs"):
+            return None
+        places = {item["id"]: self.told("placed", item["id"]) for item in self.plan["components"] if "of" not in item}
+        if any(place and place["found"] for place in places.values()):
+            return None
+        culprit = next((name for name, place in places.items() if place and place.get("error")), None)
+        return (culprit, f"{culprit} has no place") if culprit else None
+
     def all_done(self):
         """Keep in the journal, before anything is given back, that every component ended well."""
         if not self.check and self.told("all", "done") is None:

@@ -17,6 +17,8 @@ from .verb import PLANNED
 from .verb import Verb
 
 _INFO = {"path": {"type": "str", "required": True}}
+#: How often a folder that vanishes while it is removed is removed on.
+TRIES = 20
 _OPTIONS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "path": {"type": "str"},
@@ -95,13 +97,24 @@ def _remove(platform, relative, check, report):
     there = bool(files) and files.exists(path)
     if there and not check:
         report("intent", message=f"remove {where}")
-        files.remove_tree(path)
+        _remove_tree(files, path)
         _remove_empty_parents(files, relative)
     return {
         "changed": there,
         "dataset": None,
         "diff": diff(where, ["present"] if there else [], []),
     }
+
+
+def _remove_tree(files, path):
+    """Remove a folder. Another component may be removing the same: gone is fine, what is left is tried again."""
+    for _again in range(TRIES):
+        try:
+            return files.remove_tree(path)
+        except NotFound:
+            if not files.exists(path):
+                return None
+    return files.remove_tree(path)
 
 
 def _remove_empty_parents(files, path):
