@@ -354,19 +354,6 @@ class Pools(Out):
     items: list[Pool]
 
 
-class Site(Out):
-    id: str
-    name: dict[str, str]
-    endpoint: str
-    platform: str
-    address: str
-    port: int
-    state: str
-    at: Time | None = None
-    age_s: int | None = None
-    lab: bool
-
-
 class Link(Out):
     """measured_at, age_s: of the round trip, and of a rate that was measured; None where all is as declared."""
 
@@ -509,25 +496,3 @@ class Quota(Out):
 
 class Quotas(Out):
     items: list[Quota]
-
-
-# -- audit -----------------------------------------------------------------------------------------------
-class AuditEntry(Out):
-    number: int
-    at: Time
-    actor: str
-    action: str
-    object: str
-    details: dict[str, Any]
-    before: str
-    hash: str
-
-
-class Audit(Page):
-    items: list[AuditEntry]
-
-
-class Verified(Out):
-    rows: int
-    good: bool
-    sentence: str

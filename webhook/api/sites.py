@@ -32,10 +32,23 @@ class Drained(records.Out):
     at: str | None = None
 
 
+class Site(records.Out):
+    id: str
+    name: dict[str, str]
+    endpoint: str
+    platform: str
+    address: str
+    port: int
+    state: str
+    at: records.Time | None = None
+    age_s: int | None = None
+    lab: bool
+
+
 class Sites(records.Out):
     """items: one a platform endpoint. paused: the reason for which every launch is held back, null where none is."""
 
-    items: list[records.Site]
+    items: list[Site]
     drains: list[Drained]
     paused: str | None = None
 
