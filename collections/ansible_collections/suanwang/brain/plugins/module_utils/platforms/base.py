@@ -87,6 +87,9 @@ class Platform:
             return "this platform file has no such verb."
         return sentence
 
+    def mend(self, error):
+        """Return which line of a site's own table an error is about, or the table; None where there is no table."""
+
     def refuse(self, verb):
         raise Unsupported(f"{self.NAME} cannot {verb}: {self.can(verb)}", site=self.site.id, request=verb)
 
