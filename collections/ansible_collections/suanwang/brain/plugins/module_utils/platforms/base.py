@@ -55,6 +55,8 @@ class Platform:
     http session and the endpoint that moves files. A subclass fills the class attributes and the verbs it has.
     """
 
+    #: Every verb there is; `can` says which of them it has.
+    VERBS = tuple(VERBS)
     NAME = ""
     NAME_RULE = NameRule(64, "A-Za-z0-9._-")
     FIND_BY_NAME = "none"

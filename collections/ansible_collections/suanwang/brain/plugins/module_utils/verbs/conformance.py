@@ -12,7 +12,6 @@ import time
 
 from .. import names
 from ..errors import BrainError
-from ..platforms.base import VERBS
 from .verb import Verb
 
 COMPONENT = "conformance"
@@ -21,7 +20,7 @@ LISTED = ("ping", "pools", "alarms", "usage", "quota", "jobs", "nodes")
 
 
 def _run(platform, params, check, report):
-    rows = [_row(platform, verb) for verb in VERBS]
+    rows = [_row(platform, verb) for verb in platform.VERBS]
     failed = [row for row in rows if row["state"] == "failed"]
     return {
         "changed": False,
