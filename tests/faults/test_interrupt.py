@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import subprocess
 import termios
 import threading
@@ -82,6 +83,22 @@ def test_ctrl_c_leaves_the_work_and_says_how_to_go_on(longer, lab, clone, tmp_pa
     if event == "submitted":
         ((_site, job),) = bench.our_jobs(lab, run)
         assert job["job_state"] in ("PENDING", "RUNNING")
+    again = bench.elsewhere(project, tmp_path / "second", clone)
+    again.apply(run).good()
+    bench.ended_well(again, lab, run)
+
+
+def test_a_worker_that_is_killed_ends_the_playbook(longer, lab, clone, tmp_path):
+    """As a machine without memory does it; ansible-core itself would wait for its result for ever."""
+    project, run = longer.mint(tmp_path / "first")
+    process = bench.begin(project, run)
+    assert bench.wait_for(lambda: project.events(run, "submitted"), process)
+    workers = [pid for pid, _line in bench.living(project) if pid != process.pid]
+    os.kill(workers[0], signal.SIGKILL)
+    assert process.wait(timeout=30) == 99
+    bench.no_orphans(project)
+    text = (project.folder / "apply.log").read_text()
+    assert "A worker of this playbook was killed (is there no memory left?): what run" in text, text[-2000:]
     again = bench.elsewhere(project, tmp_path / "second", clone)
     again.apply(run).good()
     bench.ended_well(again, lab, run)

@@ -34,16 +34,6 @@ def processes(state):
     return found
 
 
-def leaders(pids):
-    """Return the processes whose parent is not among them: of a playbook, not its workers, whose death hangs it."""
-    found = []
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            if int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) not in pids:
-                found.append(pid)
-    return found
-
-
 class Striker(threading.Thread):
     """Kills one process every so often until it is stopped; a dead supervisor is started again, as an init would.
 
@@ -62,7 +52,7 @@ class Striker(threading.Thread):
 
     def strike(self):
         part = self.dice.choice(list(PARTS))
-        victims = sorted(leaders(processes(self.services[0].state)[part]))
+        victims = sorted(processes(self.services[0].state)[part])
         if victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.dice.choice(victims), signal.SIGKILL)

@@ -22,7 +22,12 @@ options:
       - Or the plan itself with its approvals, as one word that begins with C(b64:). It is verified like a folder, and
         kept in the store before anything is done.
     type: str
-    required: true
+  deployment:
+    description:
+      - The deployment whose machines are given back, by O(purpose=release), instead of O(plan).
+      - C(tenant/deployment) where several tenants have one of that name. They are looked for wherever a plan of it
+        that was ever applied here allowed them.
+    type: str
   purpose:
     description: What the playbook is going to do. An expired approval never forbids V(release).
     type: str

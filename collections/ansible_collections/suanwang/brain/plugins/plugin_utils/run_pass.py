@@ -16,6 +16,7 @@ import functools
 import json
 import os
 import pathlib
+import time
 
 from ansible import constants
 
@@ -28,10 +29,21 @@ from .store import Store
 
 _FILE = "swb-pass.json"
 HOST_PREFIX = "c-"
+#: How often a copy asks for a share that another copy of the plan holds.
+SHARE_POLL_S = 0.2
 
 
 def _folder():
     return pathlib.Path(constants.DEFAULT_LOCAL_TMP)
+
+
+def _taken(stream):
+    """Lock an open file if nobody holds it; return whether."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class RunPass:
@@ -45,11 +57,14 @@ class RunPass:
 
     # -- opening and finding ---------------------------------------------------------------------------
     @classmethod
-    def open(cls, *, store, plan_dir, digest, config, check, may_start, purpose, pid, components=None, done=False):
+    def open(
+        cls, *, store, plan_dir, digest, config, check, may_start, purpose, pid, components=None, done=False, stood=None
+    ):
         """Begin a pass; the pass before it in the same process, if any, is over.
 
         components: the ids of those that take part, None for all. done: every component ended well in an earlier
-        pass, and only the giving back is left.
+        pass, and only the giving back is left. stood: of a deployment that is given back, component → the pools where
+        its machines may stand, whichever plan put them there.
         """
         facts = {
             "store": str(store.root),
@@ -62,6 +77,7 @@ class RunPass:
             "pid": pid,
             "components": components,
             "done": done,
+            "stood": stood,
             "id": f"{clock.now()}-{pid}",
         }
         for old in _folder().glob("swb-*.json"):
@@ -136,10 +152,16 @@ class RunPass:
             return None
 
     @contextlib.contextmanager
-    def alone_on(self, link):
-        """Hold a link of this pass: the plan's copies move one after the other, each at the whole share."""
-        with open(_folder() / f"swb-link-{link}.lock", "ab") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+    def share_of(self, link):
+        """Hold a share of a link of this pass: no more of the plan's copies move at once than the link has shares."""
+        shares = max((one.shares for one in self.config.links if f"{one.source}-{one.target}" == link), default=1)
+        with contextlib.ExitStack() as stack:
+            paths = [_folder() / f"swb-link-{link}-{number}.lock" for number in range(shares)]
+            streams = [stack.enter_context(open(path, "ab")) for path in paths]
+            if shares == 1:
+                fcntl.flock(streams[0], fcntl.LOCK_EX)
+            while shares > 1 and not any(map(_taken, streams)):
+                time.sleep(SHARE_POLL_S)
             yield
 
     def placed(self, component):
@@ -156,6 +178,19 @@ class RunPass:
         if found.get("error"):
             raise Conflict(found["error"], details={"placed": found})
         return found
+
+    def refusal_of_all(self):
+        """Return (culprit, sentence) where a plan with a gang may not begin: all have a place, or none starts.
+
+        What runs already goes on: then it is the culprit alone that fails, and a later pass may place it.
+        """
+        if not self.plan.get("gangs"):
+            return None
+        places = {item["id"]: self.told("placed", item["id"]) for item in self.plan["components"] if "of" not in item}
+        if any(place and place["found"] for place in places.values()):
+            return None
+        culprit = next((name for name, place in places.items() if place and place.get("error")), None)
+        return (culprit, f"{culprit} has no place") if culprit else None
 
     def all_done(self):
         """Keep in the journal, before anything is given back, that every component ended well."""

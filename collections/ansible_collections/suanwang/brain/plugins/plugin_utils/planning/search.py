@@ -19,7 +19,6 @@ from .network import CONTROLLER
 from .network import transfer_fen
 from .network import transfer_s
 from .timeline import FOREVER
-from .timeline import Profile
 
 # Activities that local search may place in all: about 100 decodes of 100 components.
 WORK = 40_000
@@ -85,7 +84,7 @@ class _Greedy:
         profile = self.profiles.get(key)
         if profile is None:
             if key[0] == "link":
-                base = self.problem.held.get(key[1]) or Profile((1,))
+                base = self.problem.link(key[1])
             else:
                 base = self.problem.capacity[key]
             profile = self.profiles[key] = base.copy()
@@ -103,7 +102,7 @@ class _Greedy:
             for move in self.problem.moves.get(name, ()):
                 self._arrival(move, option.site, take=True)
             for key in self.problem.keys[option.pool]:
-                self._profile(key).add(start, start + option.run_s, option.need)
+                self._profile(key).add(start, start + option.held_s, option.need)
         for name in unit:
             self.ends[name] = max(starts) + self.choice[name].run_s
         return True
@@ -166,7 +165,7 @@ class _Greedy:
         while not steady:
             steady = True
             for key in self.problem.keys[option.pool]:
-                found = self._profile(key).earliest(start, option.run_s, option.need)
+                found = self._profile(key).earliest(start, option.held_s, option.need)
                 if found is None:
                     return None
                 if found > start:
@@ -178,7 +177,7 @@ class _Greedy:
         dimension, found = 0 if option.cards else 1, []
         for key in machines(self.problem, option):
             profile = self._profile(key)
-            peak = profile.peak(start, start + option.run_s, dimension) + option.need[dimension]
+            peak = profile.peak(start, start + option.held_s, dimension) + option.need[dimension]
             found.append(peak * 1000 // (profile.capacity[dimension] or FOREVER))
         return max(found)
 
