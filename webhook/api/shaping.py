@@ -65,6 +65,7 @@ def plan(desk, found, log):
         check_state=check.state if check else None,
         needed=found["needed"],
         approvers=found["approvers"],
+        carried=found["carried"],
         decisions=[
             records.Decision.model_validate(one)
             for one in tasks.decisions(desk, found["task"].id)

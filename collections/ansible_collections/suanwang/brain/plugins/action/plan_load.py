@@ -14,9 +14,9 @@ from ..module_utils import sites
 from ..module_utils.errors import Corrupt
 from ..module_utils.errors import Invalid
 from ..module_utils.errors import Refused
-from ..plugin_utils import carried
 from ..plugin_utils import claim
 from ..plugin_utils import clock
+from ..plugin_utils import fetching
 from ..plugin_utils import statement
 from ..plugin_utils.api import BrainAction
 from ..plugin_utils.history import History
@@ -38,13 +38,10 @@ class ActionModule(BrainAction):
     def act(self, task_vars):
         params = self.parameters(_SPEC)
         check, store, now = self._task.check_mode, Store(), clock.now()
-        if params["plan"].startswith(carried.MARK):
-            folder = carried.unpack(params["plan"], pathlib.Path(constants.DEFAULT_LOCAL_TMP))
-        else:
-            folder = store.find_plan(params["plan"])
+        config = sites.load(params["config"])
+        folder = fetching.find(store, params["plan"], config, pathlib.Path(constants.DEFAULT_LOCAL_TMP))
         plan, digest = store.read_plan(folder)
         configfile.check(plan, "plan", folder / "plan.json")
-        config = sites.load(params["config"])
         _check_sites(plan, config)
         _check_forks(plan)
         note = self._check_approval(store, folder, plan, digest, config, now, check)
@@ -58,6 +55,8 @@ class ActionModule(BrainAction):
             )
         if not check:
             folder = store.adopt(folder, plan, digest)
+            if params["purpose"] == "apply" and not finished:
+                fetching.files(store, plan, config)
         if not finished:
             pid = os.getppid()
             if not check:
