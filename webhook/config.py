@@ -75,6 +75,21 @@ class Signer(Part):
     credential: str = "webhook-signer"
 
 
+class Backend(Part):
+    """A controller (AWX) that runs the playbooks as its jobs, over the same store. credential: the file of its token.
+
+    templates: kind of launch → job template, as playbooks/awx.yml makes them.
+    """
+
+    kind: Literal["controller"]
+    url: str
+    credential: str = "controller"
+    prefix: str = Field(default="/api/v2/", pattern=r"^/.*/$")
+    templates: dict[Literal["apply", "release", "perceive"], str] = {
+        name: f"SuanWang {name}" for name in ("apply", "release", "perceive")
+    }
+
+
 class Limits(Part):
     """What one caller may take. Rates are `limits` strings, as Flask-Limiter reads them."""
 
@@ -92,7 +107,8 @@ class File(Part):
     """webhook.yml. groups: role → groups of the identity provider. tenants: tenant → groups, '*' for everyone.
 
     catalogue: folders of folders with a task.yml. data_roots: what tasks may name besides their own files.
-    perceive_every_s: 0 for never. proxies: how many stand in front, whose X-Forwarded-* headers are believed.
+    backend: what runs the playbooks; left out, processes of this machine. perceive_every_s: 0 for never.
+    proxies: how many stand in front, whose X-Forwarded-* headers are believed.
     """
 
     login: list[Literal["lab", "oidc", "cas"]] = ["lab"]
@@ -104,6 +120,7 @@ class File(Part):
     deliveries: list[Source] = []
     catalogue: list[str] = []
     data_roots: list[str] = []
+    backend: Backend | None = None
     perceive_every_s: int = Field(default=60, ge=0)
     proxies: int = Field(default=0, ge=0, le=5)
     limits: Limits = Limits()
