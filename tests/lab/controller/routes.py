@@ -36,7 +36,7 @@ class Controller:
         self.app.register_error_handler(HTTPException, _page)
         for path, view, methods in (
             ("/api/", self.root, "GET"), ("/api/v2/ping/", self.ping, "GET"), ("/api/v2/config/", self.config, "GET"),
-            ("/api/v2/me/", self.me, "GET"), ("/control/lose", self.control, "POST"),
+            ("/api/v2/", self.version, "GET"), ("/api/v2/me/", self.me, "GET"), ("/control/lose", self.control, "POST"),
             ("/api/v2/<kind>/", self.many, "GET POST"), ("/api/v2/<kind>/<number>/", self.one, "GET PATCH DELETE"),
             ("/api/v2/<kind>/<number>/<part>/", self.part, "GET POST"),
         ):  # fmt: skip
@@ -72,6 +72,9 @@ class Controller:
     # -- the server ----------------------------------------------------------------------------------------
     def root(self):
         return {"description": "AWX REST API", "current_version": "/api/v2/", "available_versions": {"v2": "/api/v2/"}}
+
+    def version(self):
+        return {name: f"/api/v2/{name}/" for name in ("ping", "config", "me", *KINDS)}
 
     def ping(self):
         return {"ha": False, "version": "24.6.1", "active_node": "lab", "instances": [], "instance_groups": []}
