@@ -16,6 +16,7 @@ from .database import Stale
 from .desk.desk import Clash
 from .desk.desk import Denied
 from .desk.desk import Missing
+from .runs.ledger import Over
 from .states import Illegal
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def read(error):
         return status, error.message, {"field": error.details.get("field"), "way_out": error.way_out}
     if isinstance(error, Illegal):
         return 409, str(error), {"allowed": error.allowed}
-    if isinstance(error, Stale | Clash):
+    if isinstance(error, Stale | Clash | Over):
         return 409, str(error), {}
     if isinstance(error, Denied):
         return 403, str(error), {}

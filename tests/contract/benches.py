@@ -10,6 +10,7 @@ import platform
 import time
 from abc import ABC
 from abc import abstractmethod
+from collections import Counter
 from pathlib import Path
 
 from ansible_collections.suanwang.brain.plugins.module_utils import jobfile
@@ -17,6 +18,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils import sites
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JOB_ENDED
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JobSpec
+from ansible_collections.suanwang.brain.plugins.module_utils.verbs.instance import INSTANCE
 from tests.lab import keys
 from tests.lab.lab import Lab
 from tests.lab.openstack.handle import CloudLab
@@ -92,10 +94,15 @@ class Bench(ABC):
         """End the server."""
         self.lab.stop()
 
+    def prepare(self, platform, name):
+        """Make what a job of that name needs before it can be submitted, but for its files."""
+        return None
+
     def spec(self, platform, name, script, **more):
         """Return a JobSpec whose work folder is there."""
-        layout = jobfile.Layout(platform.files.root(), names.parse(name).run, "work")
-        platform.files.put(b"", f"{layout.workdir}/code.tar")
+        files = platform.files_of(names.parse(name).run, "work")
+        layout = jobfile.Layout(files.root(), names.parse(name).run, "work")
+        files.put(b"", f"{layout.workdir}/code.tar")
         return JobSpec(
             **{
                 "name": name,
@@ -187,19 +194,40 @@ class OpenStackBench(Bench):
         self.lab.ask("reset_counters")
 
     def copies(self, name):
-        return sum(server["name"] == name for server in self.lab.ask("info")["servers"])
+        info, mark = self.lab.ask("info"), names.parse(name)
+        if mark and mark.attempt:
+            folders = f"machines/*/home/brain/{mark.run}/{mark.component}/a{mark.attempt}/swb"
+            return len(list(self.lab.state.glob(folders)))
+        return sum(server["name"] == name for server in info["servers"])
 
     def fault(self, kind, **options):
-        self.lab.ask("fault", kind=kind, **options)
+        if kind == "history_down":
+            self.lab.ask("unplug")
+        elif kind == "live_list_down":
+            self.lab.ask("fault", kind="status", code=503, path="/v2.1/servers")
+        elif kind == "lost_answer" and not options:
+            self.lab.ask("fault", kind=kind, path="swb-submit", n=1)
+        else:
+            self.lab.ask("fault", kind=kind, **options)
+
+    def prepare(self, platform, name):
+        """Make the machine, as the verb does."""
+        mark, pool = names.parse(name), f"hunan/cloud/{self.expected['pool']}"
+        arguments = {key: option.get("default") for key, option in INSTANCE.options.items()}
+        asked = {"run": mark.run, "component": mark.component, "pool": pool, "image": "openeuler-aarch64",
+                 "networks": ["work"], "ports": [22], "login": True, "accelerators": 1, "poll_s": 0.1}  # fmt: skip
+        INSTANCE.run(platform, {**arguments, **asked}, False, lambda *_args, **_fields: None)
 
     def heal(self):
         self.lab.ask("heal")
 
     def forget_finished(self):
-        raise NotImplementedError("it has no jobs")
+        raise NotImplementedError("it has no list of its own")
 
+    @contextlib.contextmanager
     def expired(self):
-        return self.secret("hunan-cloud-demo", b"not the password")
+        with self.secret("hunan-cloud", b"not the password"), self.secret("hunan-cloud-demo", b"not the password"):
+            yield
 
 
 class PrometheusBench(Bench):
@@ -232,18 +260,18 @@ class PrometheusBench(Bench):
 
 
 class RealSlurmBench(Bench):
-    """One of the two real clusters, which are started together and stopped with the last of them."""
+    """One of the two real clusters of a release, which are started together and stopped with the last of them."""
 
-    shared: "list[RealSlurm]" = []
-    users = 0
+    shared: "dict[str, RealSlurm]" = {}
+    users: "Counter[str]" = Counter()
 
-    def __init__(self, folder, name):
-        tree = packages.need_slurm()
-        if not self.shared:
-            self.shared.append(RealSlurm(tree=tree).start())
-        RealSlurmBench.users += 1
-        self.name, self.site = name, self.shared[0].site(name)
-        self.config = sites.load(str(self.shared[0].config))
+    def __init__(self, folder, name, release):
+        tree = packages.need_slurm(release)
+        if release not in self.shared:
+            self.shared[release] = RealSlurm(tree=tree).start()
+        self.users[release] += 1
+        self.name, self.release, self.site = name, release, self.shared[release].site(name)
+        self.config = sites.load(str(self.shared[release].config))
         row = self.site.hardware
         nodes = len(row["names"])
         self.expected = {
@@ -283,9 +311,9 @@ class RealSlurmBench(Bench):
         return self.secret(f"{self.name}-slurm", self.site.token(lifespan_s=-60).encode())
 
     def stop(self):
-        RealSlurmBench.users -= 1
-        if not self.users and self.shared:
-            self.shared.pop().stop()
+        self.users[self.release] -= 1
+        if not self.users[self.release]:
+            self.shared.pop(self.release).stop()
 
 
 class ProfiledBench(Bench):
@@ -390,5 +418,9 @@ BENCHES = {
 }
 #: platform → further benches by name, with the real software
 REAL = {
-    "slurm": {f"slurm-real-{name}": functools.partial(RealSlurmBench, name=name) for name in ("hunan", "centre-a")},
+    "slurm": {
+        f"slurm-{release}-{name}": functools.partial(RealSlurmBench, name=name, release=release)
+        for release in packages.RELEASES
+        for name in ("hunan", "centre-a")
+    },
 }

@@ -48,6 +48,8 @@ def pytest_generate_tests(metafunc):
         # Where the real ones are missing, tests/real says so, once. In CI they must not be missing.
         real = REAL if os.environ.get("CI") or not packages.missing() else {}
         able = [name for name, kind in sorted(PLATFORMS.items()) if all(kind.can(v) is None for v in needed(metafunc))]
+        if any(metafunc.definition.iter_markers("scheduler")):
+            able = [name for name in able if PLATFORMS[name].RESERVES != "standing"]
         every = [name for platform in able for name in (platform, *real.get(platform, ()))]
         metafunc.parametrize("bench", only or every, indirect=True)
 
@@ -66,6 +68,8 @@ def platform(bench):
     yield made
     if made.endpoint.data:
         made.files.close()
+    for machine in getattr(made, "_machines_of", {}).values():
+        machine.files.close()
     made.connection.http.close()
 
 
@@ -76,9 +80,18 @@ def fresh(platform):
 
 
 @pytest.fixture
-def name(fresh):
-    """Return the name of a component of a fresh run."""
-    return fresh("work")
+def name(bench, fresh):
+    """Return the name of a component of a fresh run, for which a job can be submitted."""
+    made, other = fresh("work"), bench.platform()
+    bench.prepare(other, made)
+    other.connection.http.close()
+    return made
+
+
+@pytest.fixture
+def files(platform, name):
+    """Return the files that the job of that name works on."""
+    return platform.files_of(names.parse(name).run, "work")
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ tests/real tries the same platform file on the real services.
 import time
 
 import pytest
-import yaml
 
 from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Conflict
@@ -19,12 +18,9 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Timeo
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unauthorized
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unreachable
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import InstanceSpec
-from ansible_collections.suanwang.brain.plugins.module_utils.sites import Endpoint
-from ansible_collections.suanwang.brain.plugins.module_utils.ssh import Files
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs.instance import INSTANCE
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs.instance import INSTANCE_INFO
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs.quota import QUOTA
-from tests.lab import keys
 
 PLATFORM = "openstack"
 NPU, X86 = "hunan/cloud/az-ai.npu-ascend910b", "hunan/cloud/az-general.x86_64"
@@ -53,7 +49,8 @@ def verb(platform, state="present", check=False, events=None, which=INSTANCE, **
     seen = events if events is not None else []
     whole = {"state": state, "run": None, "deployment": "web", "component": "front", "pool": X86,
              "image": "openeuler-x86_64", "native_type": None, "cpu": 1, "memory_mib": None, "accelerators": 0,
-             "networks": ["work"], "user_data": None, "wait": True, "timeout_s": 20, "poll_s": 0.2,
+             "networks": ["work"], "user_data": None, "ports": None, "login": False, "number": 1, "beyond": False,
+             "planned": False, "wait": True, "timeout_s": 20, "poll_s": 0.2,
              **params}  # fmt: skip
     return which.run(platform, whole, check, lambda event, **fields: seen.append(event))
 
@@ -122,17 +119,13 @@ def test_pages_are_walked_to_their_end(bench, demo):
 
 
 # -- machines ---------------------------------------------------------------------------------------
-def test_work_runs_on_a_machine_over_ssh(bench, demo, mark, tmp_path):
+def test_work_runs_on_a_machine_over_ssh(bench, demo, mark):
     """Its host key is made by us and given in user data, so it is known before the first contact."""
-    host = keys.ssh_key(tmp_path / "host", "machine")
-    login = keys.ssh_key(tmp_path / "login", "us")
-    said = {"ssh_keys": {"ed25519_private": (tmp_path / "host").read_text()}, "ssh_authorized_keys": [login]}
-    made = running(demo, spec(mark, user_data=f"#cloud-config\n{yaml.safe_dump(said)}"))
+    bench.prepare(demo, mark)
+    made = demo.instance(mark)
     (address,) = made.addresses
-    assert address.private.startswith("10.30.8.") and address.private_port == 22
-    (tmp_path / "known").write_text(f"[{address.public}]:{address.public_port} {host}\n")
-    endpoint = Endpoint("machine", "ssh", "intranet", address.public, address.public_port, storage={"root": "brain"})
-    files = Files(demo.site, endpoint, user="brain", key_path=tmp_path / "login", known_hosts=tmp_path / "known")
+    assert address.private.startswith("10.20.0.") and (address.private_port, address.public) == (22, "127.10.0.2")
+    files = demo.files_of(*names.parse(mark)[:2])
     try:
         status, out, _err = files.run(["sh", "-c", "echo $LAB_SITE_NONCE; echo $LAB_MACHINE"])
         assert status == 0 and out.split() == [bench.lab.ask("info")["nonce"], made.id]
@@ -163,7 +156,7 @@ def test_a_quota_and_a_policy_are_told_apart(demo, mark):
     with pytest.raises(QuotaExceeded, match="Quota exceeded for cores"):
         demo.create_instance(spec(mark, NPU, accelerators=4))
     with pytest.raises(Unauthorized, match="Policy"):
-        demo._checked("GET", "compute", "/os-aggregates")
+        demo.checked("GET", "compute", "/os-aggregates")
 
 
 def test_a_lost_answer_is_doubt_and_the_machine_is_there_once(bench, demo, mark):
@@ -291,7 +284,7 @@ def test_a_read_that_fails_once_is_repeated(bench, demo):
 
 def test_html_is_no_answer(bench, demo):
     with pytest.raises(NotFound):
-        demo._checked("GET", "network", "/nothing-here")
+        demo.checked("GET", "network", "/nothing-here")
 
 
 def test_a_dead_cloud_is_unreachable(bench, demo):

@@ -91,6 +91,7 @@ def test_unknown_is_null_and_never_zero(platform):
     assert pool.accelerator.tflops_fp16 is None
 
 
+@pytest.mark.scheduler
 def test_our_work_shows_in_its_pool_and_its_end_frees_it(bench, platform, name, until):
     spec = bench.spec(platform, name, "sleep 30", accelerators=2, accelerator=bench.expected["model"], cpu=4)
     before = platform.pools()[0]
@@ -138,7 +139,7 @@ def test_a_job_is_found_by_name_and_polled_to_success(bench, platform, name, unt
     assert job.label in (spec.label, None)
     assert bool(job.started and job.ended) != ("times" in bench.unknown)
     assert job.pool == f"{platform.site.id}/{platform.endpoint.id}/{spec.pool}"
-    assert platform.files.tail(spec.log) == ["hello", spec.workdir]
+    assert platform.files_of(names.parse(name).run, "work").tail(spec.log) == ["hello", spec.workdir]
     assert name in [one.name for one in platform.jobs()]
 
 
@@ -167,6 +168,7 @@ def test_cancel_spares_a_stranger_under_a_reused_id(bench, platform, name, fresh
     platform.cancel(job)
 
 
+@pytest.mark.scheduler
 def test_the_history_is_asked_when_the_live_list_has_forgotten(bench, platform, name, until):
     platform.submit(bench.spec(platform, name, "exit 3"))
     until(platform, name, *JOB_ENDED)
@@ -249,8 +251,8 @@ def test_errors_are_plain_data(bench, platform, name):
 
 
 # -- files ------------------------------------------------------------------------------------------
-def test_bytes_go_there_and_come_back(bench, platform, name, tmp_path):
-    files, run = platform.files, names.parse(name).run
+def test_bytes_go_there_and_come_back(bench, files, name, tmp_path):
+    run = names.parse(name).run
     content = bytes(range(256)) * 5000
     digest = hashlib.sha256(content).hexdigest()
     source = tmp_path / "来源 file.bin"
@@ -275,17 +277,17 @@ def test_bytes_go_there_and_come_back(bench, platform, name, tmp_path):
     files.remove_tree(f"{files.root()}/{run}")
 
 
-def test_a_wrong_checksum_leaves_nothing_behind(bench, platform, name):
-    files, run = platform.files, names.parse(name).run
+def test_a_wrong_checksum_leaves_nothing_behind(bench, files, name):
+    run = names.parse(name).run
+    files.root()
+    bench.reset()
     with pytest.raises(Corrupt):
         files.put(b"something", f"{run}/x", sha256="0" * 64)
     assert bench.counters()["writes"] == 0
     assert not files.exists(f"{run}/x") and not files.exists(f"{run}/x.part")
 
 
-@pytest.mark.needs("submit")
-def test_only_what_lies_below_the_root_is_removed(platform):
-    files = platform.files
+def test_only_what_lies_below_the_root_is_removed(files, name):
     for path in (files.root(), "/", "/etc", f"{files.root()}/..", "../x", f"{files.root()}x", "."):
         with pytest.raises(Refused):
             files.remove_tree(path)

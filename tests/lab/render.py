@@ -107,6 +107,8 @@ def copy_with_free_ports(source: Path, target: Path, remembered: dict, more: Pat
         addresses = {e["port"]: e["address"] for e in site["endpoints"]}
 
         def replace(match, site=site["site"], addresses=addresses):
+            if int(match[2]) < 1024:
+                return match[0]  # of a machine on the private side, which nobody binds here
             name = f"{site} {match[2]}"
             address = addresses.get(int(match[2]), "127.0.0.1")
             if name not in ports:

@@ -88,7 +88,7 @@ def test_awx_yml_makes_everything_and_then_nothing(controller):
     assert user.set_up(server).good().changed == {"localhost": 0}
     assert user.set_up(server, "--check").good().changed == {"localhost": 0}
     names = {one["name"]: one for one in server.call("GET", "job_templates/").json()["results"]}
-    assert set(names) == {f"SuanWang {name}" for name in ("perceive", "propose", "apply", "release")}
+    assert set(names) == {f"SuanWang {name}" for name in ("perceive", "watch", "propose", "apply", "release")}
     assert {one["forks"] for one in names.values()} == {60}
     (source,) = server.call("GET", "inventory_sources/").json()["results"]
     assert source["overwrite"] and source["update_on_launch"]

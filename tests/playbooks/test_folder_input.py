@@ -48,7 +48,7 @@ def test_a_folder_has_no_holdout_and_no_links(project, tmp_path):
     item = {"name": "rows", "uri": "rows", "data_level": "public"}
     task = write_task(tmp_path / "task", inputs=[{**item, "holdout": {"modulo": 5, "remainder": 0}}])
     done = project.propose(task)
-    assert done.code != 0 and "is a folder, and a holdout takes lines of a file" in done.flat
+    assert done.code != 0 and "is a folder, and a holdout takes parts of a file" in done.flat
     (tmp_path / "task" / "rows" / "b").symlink_to("a")
     done = project.propose(write_task(tmp_path / "task", inputs=[item]))
     assert done.code != 0 and "is a symbolic link, which does not travel" in done.flat

@@ -214,6 +214,20 @@ class RealOpenStack:
         self.call("neutron", "POST", "/v2.0/subnets", {
             "subnet": {"network_id": net["id"], "ip_version": 4, "cidr": "10.20.0.0/24", "name": "work"}})  # fmt: skip
         self.network = net["id"]
+        self._outside()
+
+    def _outside(self):
+        """Make the network that floating addresses are of, behind a router. No agent carries a packet."""
+        public = self.call("neutron", "POST", "/v2.0/networks", {
+            "network": {"name": "public", "router:external": True}})["network"]  # fmt: skip
+        self.call("neutron", "POST", "/v2.0/subnets", {
+            "subnet": {"network_id": public["id"], "ip_version": 4, "cidr": "10.30.8.0/24", "name": "public",
+                       "enable_dhcp": False}})  # fmt: skip
+        router = self.call("neutron", "POST", "/v2.0/routers", {
+            "router": {"name": "edge", "external_gateway_info": {"network_id": public["id"]}}})["router"]  # fmt: skip
+        (work,) = self.call("neutron", "GET", f"/v2.0/subnets?network_id={self.network}")["subnets"]
+        path = f"/v2.0/routers/{router['id']}/add_router_interface"
+        self.call("neutron", "PUT", path, {"subnet_id": work["id"]})
 
     def tenant(self, name, roles=("member",), **quota):
         """Make a project with a user of the same name and a password; return {project, password}."""
@@ -232,6 +246,7 @@ class RealOpenStack:
         self.write_site()
         for name, secret in (("hunan-cloud", self.password), ("demo-cloud", self.demo["password"])):
             keys.write_private(self.config / "credentials" / name, secret.encode())
+        keys.ssh_key(self.config / "credentials" / "hunan-cloud-machines", "machines")
         self._yaml("links.yml", {"links": []})
         row = {"native_user": "demo", "native_account": "demo", "credential": "demo-cloud"}
         demo = {"name": {"en": "Demo", "zh": "演示"}, "organisation": "university", "sites": {"hunan": {"cloud": row}}}
@@ -241,7 +256,9 @@ class RealOpenStack:
         cloud = {
             "id": "cloud", "platform": "openstack", "protocol": "http", "via": "intranet", "address": "127.0.0.1",
             "port": self.ports["keystone"], "credential": "hunan-cloud", "native_user": "admin",
-            "native_account": "admin", "region": "RegionOne", **endpoint,
+            "native_account": "admin", "region": "RegionOne", "storage": {"root": "brain"},
+            "machines": {"user": "brain", "credential": "hunan-cloud-machines", "networks": ["work"],
+                         "external": "public", "images": {"aarch64": "openeuler-aarch64"}}, **endpoint,
         }  # fmt: skip
         site = {
             "site": "hunan", "name": {"en": "Hunan", "zh": "湖南"}, "lab": True,

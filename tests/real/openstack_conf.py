@@ -67,7 +67,7 @@ def write(folder, ports, password, max_limit=1000):
             "oslo_concurrency": locks,
         },
         "neutron/neutron.conf": {
-            "DEFAULT": {"core_plugin": "ml2", "service_plugins": "", "transport_url": "fake:///",
+            "DEFAULT": {"core_plugin": "ml2", "service_plugins": "router", "transport_url": "fake:///",
                         "state_path": f"{folder}/state", "notify_nova_on_port_status_changes": False,
                         "notify_nova_on_port_data_changes": False,
                         "api_paste_config": f"{folder}/etc/neutron/api-paste.ini"},

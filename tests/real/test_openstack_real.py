@@ -17,7 +17,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Refus
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Timeout
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unauthorized
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unreachable
-from ansible_collections.suanwang.brain.plugins.module_utils.platforms import openstack as platform_file
+from ansible_collections.suanwang.brain.plugins.module_utils.platforms import openstack_talk as platform_file
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import InstanceSpec
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs import instance
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs import quota
@@ -93,7 +93,8 @@ def verb(platform, name, check=False, events=None, **params):
     mark = names.parse(name)
     whole = {"state": "present", "run": mark.run, "deployment": None, "component": mark.component, "pool": NPU,
              "image": "openeuler-aarch64", "native_type": None, "cpu": 1, "memory_mib": None, "accelerators": 1,
-             "networks": ["work"], "user_data": None, "wait": True, "timeout_s": 60, "poll_s": 0.5,
+             "networks": ["work"], "user_data": None, "ports": None, "login": False, "number": 1, "beyond": False,
+             "planned": False, "wait": True, "timeout_s": 60, "poll_s": 0.5,
              **params}  # fmt: skip
     seen = events if events is not None else []
     return instance.INSTANCE.run(platform, whole, check, lambda event, **fields: seen.append(event))
@@ -205,7 +206,7 @@ def test_a_quota_and_a_policy_are_told_apart(at, cloud, name):
     finally:
         cloud.call("nova", "PUT", quota, {"quota_set": {"cores": 64}})
     with pytest.raises(Unauthorized) as caught:
-        at()._checked("GET", "compute", "/os-services")
+        at().checked("GET", "compute", "/os-services")
     assert not isinstance(caught.value, QuotaExceeded) and caught.value.details["status"] == 403
     assert copies(cloud, name) == []
 
@@ -285,7 +286,7 @@ def test_a_create_whose_answer_is_late_is_found_by_its_mark_and_not_repeated(at,
     original = type(platform).create_instance
 
     def frozen(self, asked):
-        real = self._checked
+        real = self.checked
 
         def checked(method, service, path, *args, **options):
             if method != "POST":
@@ -296,11 +297,11 @@ def test_a_create_whose_answer_is_late_is_found_by_its_mark_and_not_repeated(at,
             finally:
                 cloud.daemons.signal("nova", signal.SIGCONT)
 
-        self._checked = checked
+        self.checked = checked
         try:
             return original(self, asked)
         finally:
-            del self._checked
+            del self.checked
 
     monkeypatch.setattr(type(platform), "create_instance", frozen)
     done = verb(platform, name, events=events)
@@ -338,6 +339,87 @@ def test_nova_killed_in_the_middle(at, cloud, name):
     until(lambda: platform.instance(name) is None)
 
 
+# -- what reaches a machine ---------------------------------------------------------------------------
+def network(cloud):
+    """Return what the tenant has of the network: names of ports and groups, incoming TCP ports, floating addresses."""
+    token = cloud.login("demo", cloud.demo["password"], "demo")
+    rows = {kind: cloud.call("neutron", "GET", f"/v2.0/{kind}", token=token)[kind.replace("-", "_")]
+            for kind in ("ports", "security-groups", "security-group-rules", "floatingips")}  # fmt: skip
+    groups = {row["id"]: row["name"] for row in rows["security-groups"] if row["name"] != "default"}
+    return {
+        "ports": sorted(row["name"] for row in rows["ports"]),
+        "groups": sorted(groups.values()),
+        "open": sorted(row["port_range_min"] for row in rows["security-group-rules"]
+                       if row["direction"] == "ingress" and row["security_group_id"] in groups),
+        "floating": [row["floating_ip_address"] for row in rows["floatingips"]],
+    }  # fmt: skip
+
+
+NOTHING = {"ports": [], "groups": [], "open": [], "floating": []}
+
+
+def test_exactly_the_ports_asked_for_are_open_and_all_of_it_is_gone_afterwards(at, cloud, name):
+    shown = verb(at(), name, check=True, ports=[22, 80], login=True)
+    assert "TCP 22" in shown["diff"]["after"] and "one of public" in shown["diff"]["after"]
+    assert network(cloud) == NOTHING
+    made = verb(at(), name, ports=[22, 80], login=True)
+    now = network(cloud)
+    assert (now["ports"], now["groups"], now["open"]) == ([name], [name], [22, 80])
+    (floating,) = now["floating"]
+    assert [(e["port"], e["public"]["address"]) for e in made["endpoints"]] == [(22, floating), (80, floating)]
+    assert made["endpoints"][0]["private"]["address"].startswith("10.20.0.")
+    assert verb(at(), name, ports=[22, 80], login=True)["changed"] is False
+
+    changed = verb(at(), name, ports=[443], login=True)
+    assert changed["changed"] is True and changed["instance"]["id"] == made["instance"]["id"]
+    assert network(cloud) == {**now, "open": [443]}
+
+    assert verb(at(), name, state="absent", check=True)["changed"] is True and network(cloud)["open"] == [443]
+    gone = verb(at(), name, state="absent")
+    assert floating in gone["diff"]["before"] and network(cloud) == NOTHING and copies(cloud, name) == []
+    assert verb(at(), name, state="absent")["changed"] is False
+
+
+def test_a_quota_of_floating_addresses_is_told_from_a_policy_and_nothing_stays(at, cloud, name):
+    quota = f"/v2.0/quotas/{cloud.demo['project']}"
+    cloud.call("neutron", "PUT", quota, {"quota": {"floatingip": 0}})
+    try:
+        with pytest.raises(QuotaExceeded, match="Quota exceeded") as caught:
+            verb(at(), name, ports=[22], login=True)
+        assert caught.value.details["status"] == 409 and copies(cloud, name) == []
+        assert verb(at(), name, state="absent")["changed"] is True and network(cloud) == NOTHING
+    finally:
+        cloud.call("neutron", "DELETE", quota)
+    with pytest.raises(Unauthorized):
+        at().checked("POST", "network", "/networks", json={"network": {"name": "x", "router:external": True}})
+
+
+def test_what_was_made_of_the_network_is_found_and_not_made_again(at, cloud, name, monkeypatch):
+    """Neutron hangs at the second thing that is made, we give up, and it goes on."""
+    monkeypatch.setattr(platform_file, "TIMEOUT_S", 4)
+    monkeypatch.setattr(instance, "SETTLE_S", 5)
+    platform, events, real, posts = at(), [], None, []
+    platform.ping()
+    real = platform.checked
+
+    def checked(method, service, path, *args, **options):
+        if (method, service) != ("POST", "network") or posts.append(path) or len(posts) != 2:
+            return real(method, service, path, *args, **options)
+        cloud.daemons.signal("neutron", signal.SIGSTOP)
+        try:
+            return real(method, service, path, *args, **options)
+        finally:
+            cloud.daemons.signal("neutron", signal.SIGCONT)
+
+    platform.checked = checked
+    done = verb(platform, name, events=events, ports=[22], login=True)
+    assert "doubt" in events and done["instance"]["state"] == "running"
+    now = network(cloud)
+    assert (now["ports"], now["groups"], now["open"], len(now["floating"])) == ([name], [name], [22], 1)
+    verb(at(), name, state="absent")
+    assert network(cloud) == NOTHING
+
+
 # -- credentials ------------------------------------------------------------------------------------
 @contextlib.contextmanager
 def credential(cloud, name, text):
@@ -362,7 +444,7 @@ def test_a_revoked_token_is_renewed(at, cloud):
     token = platform._cloud.session.auth.get_token(platform._cloud.session)
     url = f"http://127.0.0.1:{cloud.ports['keystone']}/v3/auth/tokens"
     assert requests.delete(url, headers={"X-Auth-Token": cloud.admin, "X-Subject-Token": token}, timeout=30).ok
-    platform._checked("GET", "image", "/images")
+    platform.checked("GET", "image", "/images")
     assert platform._cloud.session.auth.get_token(platform._cloud.session) != token
 
 

@@ -9,7 +9,7 @@ from tests.structure.tree import imports
 from tests.structure.tree import MODULE_UTILS
 
 FLOOR = {"errors", "resources", "plain", "names", "jobfile", "configfile"}
-TRANSPORT = {"http", "ssh", "shell"}
+TRANSPORT = {"http", "ssh", "shell", "networks"}
 WEBHOOK_FLOOR = {"planning", "store", "resources", "plain", "errors", "names", "plugin_utils"} | {
     f"webhook {room}" for room in ("records", "settings", "rights", "runs")
 }
@@ -23,8 +23,11 @@ ROOMS = {
     "configfile": {"errors"},
     "jobfile": {"errors", "names"},
     "hostvars": {"errors", "resources", "plain"},
+    "networks": {"errors"},
+    "hops": {"resources"},
+    "netpath": {"errors", "resources", "networks", "hops", "sshlink"},
     "httplink": {"errors"},
-    "http": {"errors", "resources", "httplink"},
+    "http": {"errors", "resources", "httplink", "networks"},
     "files": {"errors", "resources"},
     "sshlink": {"errors", "files"},
     "ssh": {"errors", "resources", "files", "sshlink"},
@@ -32,14 +35,16 @@ ROOMS = {
     "shell": {"errors", "resources", "ssh"},
     "profiled": FLOOR | TRANSPORT | {"files", "platform base", "nodefacts"},
     "platform base": FLOOR | TRANSPORT,
-    "platforms": FLOOR | TRANSPORT | {"platform base", "profiled", "nodefacts"},
+    "machines": FLOOR | TRANSPORT,
+    "platforms": FLOOR | TRANSPORT | {"platform base", "profiled", "nodefacts", "machines"},
     "registry": {"errors", "platform base", "platforms"},
-    "sites": FLOOR | TRANSPORT | {"registry"},
-    "verbs": FLOOR | {"sites"},
+    "sites": FLOOR | TRANSPORT | {"registry", "platform base"},
+    "verbs": FLOOR | {"sites", "machines", "netpath", "networks"},
     "module": FLOOR | {"sites", "verbs"},
     "planning": {"errors", "resources", "plain"},
     "store": {"errors", "names"},
-    "plugin_utils": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "http", "sshlink"},
+    "plugin_utils": FLOOR
+    | {"hostvars", "sites", "verbs", "planning", "store", "http", "netpath", "sshlink", "machines"},
     "modules": {"module"},
     "action": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "plugin_utils"},
     "inventory": {"plugin_utils"},
@@ -62,6 +67,7 @@ ROOMS = {
 PLACES = {
     **{f"{MODULE_UTILS}/{name}.py": name for name in ROOMS if " " not in name},
     f"{MODULE_UTILS}/profiled/": "profiled",
+    f"{MODULE_UTILS}/machines/": "machines",
     f"{MODULE_UTILS}/services.py": "resources",
     f"{MODULE_UTILS}/platforms/": "platforms",
     f"{MODULE_UTILS}/platforms/__init__.py": "platform base",
@@ -70,7 +76,10 @@ PLACES = {
     f"{MODULE_UTILS}/verbs/": "verbs",
     f"{COLLECTION}/plugins/plugin_utils/": "plugin_utils",
     f"{COLLECTION}/plugins/plugin_utils/planning/": "planning",
-    **{f"{COLLECTION}/plugins/plugin_utils/{name}.py": "store" for name in ("clock", "statement", "store", "claim")},
+    **{
+        f"{COLLECTION}/plugins/plugin_utils/{name}.py": "store"
+        for name in ("autoapproval", "clock", "statement", "store", "claim")
+    },
     **{
         f"{COLLECTION}/plugins/{kind}/": kind
         for kind in ("modules action inventory callback connection doc_fragments filter".split())
@@ -155,8 +164,9 @@ def violations(root):
                 continue
             graph.setdefault(path, set()).add(target)
             other = room_of(target)
-            # `<platform>_text.py` reads that platform's words, and is nobody else's.
-            if room == other == "platforms" and target.stem != f"{path.stem}_text":
+            # `<platform>_<part>.py` is a part of that platform, and nobody else's.
+            family = path.stem.partition("_")[0]
+            if room == other == "platforms" and not target.stem.startswith(f"{family}_"):
                 found.append(f"{where}: one platform imports another, {target.name}")
             elif other != room and other not in ROOMS[room] and other is not None:
                 found.append(f"{where}: {room} may not import {other} ({target})")

@@ -44,6 +44,7 @@ POOL = r.Pool(
     lost_after_s=600,
     open=False,
     jobs=False,
+    machines=True,
     seen=r.Seen("2026-11-25T03:26:58Z", "hunan/slurm", "live", None),
 )
 

@@ -230,7 +230,8 @@ def example(name):
 
 def test_the_contracts_page_has_an_example_of_each():
     wanted = (
-        "task, plan, estimate, approval, carried, journal, claim, result, names, site, layout, links, policy, tenants"
+        "task, cluster, plan, estimate, approval, carried, journal, claim, result, names, site, layout, links, policy,"
+        " tenants"
     )
     assert sorted(EXAMPLES) == sorted(wanted.split(", "))
 
@@ -240,8 +241,9 @@ def test_an_example_fits_its_schema(name, tmp_path):
     configfile.check(example(name), name, tmp_path / name)
 
 
-def test_the_example_of_a_task():
-    assert tasks.parse(example("task")).components
+@pytest.mark.parametrize("name", ["task", "cluster"])
+def test_the_example_of_a_task(name):
+    assert tasks.parse(example(name)).components
 
 
 def test_the_examples_are_one_story():

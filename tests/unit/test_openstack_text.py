@@ -136,6 +136,17 @@ def test_addresses_are_shown_on_both_sides():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_floating_address_is_the_outside_and_may_be_mapped_once_more(shown):
+    """Nova shows it late; Neutron knows it at once."""
+    networks = {"work": [{"addr": "10.0.0.5", "OS-EXT-IPS:type": "fixed"}]}
+    if shown:
+        networks["work"].append({"addr": "198.51.100.7", "OS-EXT-IPS:type": "floating"})
+    row = {"private": {"address": "198.51.100.7", "port": 22}, "public": {"address": "1.2.3.4", "port": 2022}}
+    assert list(text.addresses(networks, [row], "198.51.100.7")) == [("work", "10.0.0.5", 22, "1.2.3.4", 2022)]
+    assert list(text.addresses(networks, [], "198.51.100.7")) == [("work", "10.0.0.5", None, "198.51.100.7", None)]
+
+
 def test_versions_are_compared_as_numbers():
     assert min("2.90", "2.104", key=text.number) == "2.90" and text.version((2, 104)) == "2.104"
 

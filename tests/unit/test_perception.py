@@ -42,7 +42,7 @@ def world(tmp_path, monkeypatch):
 
     world = World()
 
-    def read(config, site, endpoint, now):
+    def read(config, site, endpoint, now, before):
         world.reads += 1
         if world.answers is not True:
             raise world.answers

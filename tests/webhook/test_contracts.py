@@ -26,7 +26,8 @@ ROOT = Path(webhook.__file__).parent
 
 # -- states ----------------------------------------------------------------------------------------------
 def test_every_state_is_reached_and_every_end_is_an_end():
-    for kind, first, ends in (("task", "submitted", states.TASK_ENDS), ("launch", "queued", states.LAUNCH_ENDS)):
+    for kind, first, ends in (("task", "submitted", states.TASK_ENDS), ("launch", "queued", states.LAUNCH_ENDS),
+                              ("notice", "pending", ("sent",))):  # fmt: skip
         table = states.TABLES[kind]
         reached, ring = {first}, {first}
         while ring:

@@ -21,7 +21,7 @@ from tests.webhook.test_kills import judge
 from tests.webhook.test_kills import struck
 from tests.webhook.test_kills import Stubborn
 
-KINDS = ("perceive", "apply", "release")
+KINDS = ("perceive", "watch", "apply", "release")
 #: Answers of launches that are lost in the kill test, of those that there are.
 LOST = 2
 _SURVEY = {"type": "text", "required": False, "default": "", "min": 0, "max": 1024}
@@ -30,8 +30,8 @@ _SURVEY = {"type": "text", "required": False, "default": "", "min": 0, "max": 10
 def furnish(server, config, state):
     """Make through the API what awx.yml makes with modules, as far as the back end needs it."""
 
-    def make(kind, **body):
-        answer = server.call("POST", f"{kind}/", body)
+    def make(noun, **body):
+        answer = server.call("POST", f"{noun}/", body)
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 
@@ -59,7 +59,9 @@ def furnish(server, config, state):
             "job_templates", name=f"SuanWang {name}", project=project, playbook=f"playbooks/{name}.yml", forks=60,
             inventory=fleet if name == "perceive" else plans, allow_simultaneous=True, **asks,
         )  # fmt: skip
-        spec = [{**_SURVEY, "question_name": word, "variable": word} for word in ("plan", "brain_launch")]
+        words = ("brain_launch",) if name in ("perceive", "watch") else ("plan", "brain_launch")
+        spec = [{**_SURVEY, "question_name": word, "variable": word} for word in words]
+        spec += [{**_SURVEY, "question_name": "for_s", "variable": "for_s", "type": "integer"}] * (name == "watch")
         server.call("POST", f"job_templates/{template}/survey_spec/", {"name": "", "description": "", "spec": spec})
         server.call("POST", f"job_templates/{template}/credentials/", {"id": credential})
 

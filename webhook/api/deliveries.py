@@ -38,11 +38,12 @@ def deliver(source):
         delivery = signed.check(known, settings.secret(known.credential), request.headers, body)
     except signed.Forged as error:
         raise Problem(401, str(error)) from error
-    row = deliveries.take(desk(), known, delivery, body, _record, records.FILE_NAME)
+    row = deliveries.take(desk(), known, delivery, body, record, records.FILE_NAME)
     return Taken(id=row.id, task=row.task, outcome=row.outcome)
 
 
-def _record(found):
+def record(found):
+    """Return the TaskIn of a mapping; raise Invalid naming the field."""
     try:
         return records.TaskIn.model_validate(found)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Sites, pools, links, alarms and tenants over HTTP, as the store remembers them: this process asks no site."""
+"""Pools, links and tenants over HTTP, as the store remembers them: this process asks no site."""
 
 from __future__ import annotations
 
@@ -19,25 +19,11 @@ def pools():
     return records.Pools(items=desk().planner.ask("overview")["pools"])
 
 
-@blueprint.get("/sites")
-@blueprint.output(records.Sites)
-def sites():
-    """List the platform endpoints of all sites, and when each was read last."""
-    return records.Sites(items=desk().planner.ask("overview")["sites"])
-
-
 @blueprint.get("/links")
 @blueprint.output(records.Links)
 def links():
     """List the network links between places."""
     return records.Links(items=desk().planner.ask("overview")["links"])
-
-
-@blueprint.get("/alarms")
-@blueprint.output(records.Alarms)
-def alarms():
-    """List the alarms that the platforms reported."""
-    return records.Alarms(items=desk().planner.ask("overview")["alarms"])
 
 
 @blueprint.get("/tenants")

@@ -14,6 +14,7 @@ from pydantic import Field
 RUN = r"^[0-7][0-9a-hjkmnp-tv-z]{25}$"
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", examples=["2026-11-25T03:26:58Z"])]
 RunId = Annotated[str, Field(pattern=RUN, examples=["01kaxc2m7q5v9b3z8d4f6g1h0j"])]
+Resource = Literal["card_s", "core_s", "money_fen"]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 #: A name below the task's folder: no way up, no absolute path, no hidden file.
 FILE_NAME = re.compile(r"(?!.*//)(?!.*/$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}){0,7}")
@@ -214,6 +215,17 @@ class Confirm(In):
     proposal: str = Field(max_length=26)
 
 
+class QuotaLine(Out):
+    """A quota a month that a plan falls under. needs: at most, null where its price is not known; held: by others."""
+
+    whose: str
+    resource: Resource
+    amount: int
+    used: int
+    held: int
+    needs: int | None
+
+
 class Plan(Out):
     """What is asked to be approved: the plan's own bytes, and what it was reckoned from."""
 
@@ -223,6 +235,7 @@ class Plan(Out):
     estimate: dict[str, Any]
     check: str | None = Field(default=None, description="What apply.yml --check --diff said; null while it runs.")
     check_state: str | None = None
+    quotas: list[QuotaLine] = []
     needed: int
     approvers: list[str]
     decisions: list[Decision]
@@ -273,6 +286,8 @@ class Run(Task):
     components: list[Component] = []
     launches: list[Launch] = []
     models: list[dict[str, Any]] = []
+    #: where machines that stay are reached: component, machine, port, private and public {address, port}
+    endpoints: list[dict[str, Any]] = []
 
 
 class Runs(Page):
@@ -331,37 +346,20 @@ class Site(Out):
     lab: bool
 
 
-class Sites(Out):
-    items: list[Site]
-
-
 class Link(Out):
+    """measured_at, age_s: of the round trip, and of a rate that was measured; None where all is as declared."""
+
     source: str
     target: str
     rate_gbps: float | None = None
     rtt_ms: float | None = None
     fen_gib: float | None = None
     measured_at: Time | None = None
+    age_s: int | None = None
 
 
 class Links(Out):
     items: list[Link]
-
-
-class Alarm(Out):
-    """pool: None where it belongs to the site and to no pool."""
-
-    site: str
-    pool: str | None
-    severity: str
-    id: str | None = None
-    name: str
-    since: str | None = None
-    source: str | None = None
-
-
-class Alarms(Out):
-    items: list[Alarm]
 
 
 class Tenant(Out):
@@ -378,6 +376,53 @@ class Tenants(Out):
 class Pause(In):
     paused: bool
     reason: str = Field(min_length=3, max_length=500)
+
+
+# -- usage -----------------------------------------------------------------------------------------------
+class Used(Out):
+    """unknown: of how many rows a figure is not known; it is not in the sums."""
+
+    tenant: str
+    person: str
+    runs: int
+    card_hours: float
+    core_hours: float
+    gib: float
+    yuan: float
+    unknown: int
+
+
+class Usage(Out):
+    month: str
+    items: list[Used]
+
+
+class QuotaIn(In):
+    """amount: a month, in the unit that the resource's name ends with; null takes the quota away."""
+
+    tenant: str = Field(max_length=40)
+    person: str | None = Field(default=None, max_length=200)
+    resource: Resource
+    amount: int | None = Field(ge=0, le=10**15)
+
+
+class Quota(Out):
+    """person: None for all of the tenant together."""
+
+    tenant: str
+    person: str | None
+    resource: Resource
+    month: str
+    amount: int
+    used: int
+    held: int
+    left: int
+    by: str
+    at: Time
+
+
+class Quotas(Out):
+    items: list[Quota]
 
 
 # -- audit -----------------------------------------------------------------------------------------------

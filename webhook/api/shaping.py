@@ -63,6 +63,7 @@ def plan(desk, found, log):
         estimate=found["estimate"],
         check=log,
         check_state=check.state if check else None,
+        quotas=found["quotas"],
         needed=found["needed"],
         approvers=found["approvers"],
         carried=found["carried"],
@@ -81,4 +82,5 @@ def run(found):
         components=[records.Component(**one) for one in found["components"]],
         launches=[records.Launch.model_validate(one) for one in found["launches"]],
         models=found["models"],
+        endpoints=found["endpoints"],
     )

@@ -12,6 +12,7 @@ import pathlib
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.plugin_utils import autoapproval
 from ansible_collections.suanwang.brain.plugins.plugin_utils import carried
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import statement
@@ -22,6 +23,7 @@ from .. import database
 from ..models import Decision
 from ..models import Launch
 from ..models import Task
+from ..runs import ledger
 from .desk import Clash
 from .desk import Denied
 from .desk import Missing
@@ -37,11 +39,14 @@ def plan(desk, caller, run):
         check = session.scalars(select(Launch).where(Launch.once == f"check:{row.digest}")).first()
     folder, document = desk.plan(row.digest)
     config, verdict = _judged(desk, row.digest)
+    with desk.database.read() as session:
+        quotas = ledger.lines(session, row, document, desk.now())
     return {
         "task": row,
         "plan": document,
         "estimate": desk.store.estimate(row.digest),
         "check": check,
+        "quotas": quotas,
         "needed": config.policy["approvals"] if config.policy["require_approval"] else 0,
         "approvers": list(verdict.approvers),
         "carried": carried.pack(desk.store, folder),
@@ -80,8 +85,29 @@ def approve(desk, caller, run, digest):
     now = desk.now()
     if now > document["window"]["start_by"]:
         raise Clash(f"the plan could have started until {document['window']['start_by']}; propose again")
+    with desk.database.read() as session:
+        ledger.check(session, row, document, now)
     _sign(desk, config, folder, document, digest, caller.principal, now)
     return take_up(desk, run)
+
+
+def approve_by_policy(desk, run):
+    """Sign a plan that stays below the limits of policy.yml, in the policy's name; return whether it does."""
+    with desk.database.read() as session:
+        row = session.get(Task, run)
+    config = desk.config()
+    if row.state != "confirmed" or not config.policy["require_approval"]:
+        return False
+    folder, document = desk.plan(row.digest)
+    now = desk.now()
+    if autoapproval.refusals(document, config.policy) or now > document["window"]["start_by"]:
+        return False
+    _config, verdict = _judged(desk, row.digest)
+    if verdict.enough and not verdict.expired:
+        return True
+    _sign(desk, config, folder, document, row.digest, autoapproval.APPROVER, now)
+    take_up(desk, run)
+    return True
 
 
 def _open(row, digest):
@@ -98,7 +124,8 @@ def _sign(desk, config, folder, document, digest, approver, now):
     signer = desk.settings.file.signer
     key = statement.read_key(desk.settings.secret_path(signer.credential))
     expires = clock.after(now, 3600 * config.policy.get("approval_valid_h", 24))
-    made = statement.sign(key, digest, document["run"], approver, now, expires, service=signer.principal)
+    rules = statement.rules_hash(config.policy) if approver == autoapproval.APPROVER else None
+    made = statement.sign(key, digest, document["run"], approver, now, expires, signer.principal, rules)
     statement.check_approval(made, document, digest, config.policy, config.allowed_signers)
     who = hashlib.sha256(approver.encode()).hexdigest()[:12]
     desk.store.save_approval(folder, f"{statement.key_id(statement.public_blob(key))}-{who}", made)
@@ -134,6 +161,7 @@ def take_up(desk, run):
                 session, now, name, "task.approve", run, digest=row.digest, service=claims[name].get("service")
             )  # fmt: skip
         if ready:
+            ledger.hold(session, row, desk.plan(digest)[1], now)
             database.move(session, row, "approve", now)
             queue(session, desk, row, "apply", f"apply:{row.digest}", row.requester, now)
         return row

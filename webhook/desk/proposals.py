@@ -11,6 +11,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import NotFo
 from .. import audit
 from .. import database
 from ..models import Proposal
+from ..runs import ledger
 from .desk import Clash
 from .desk import Denied
 from .desk import Missing
@@ -127,6 +128,7 @@ def confirm(desk, caller, run, proposal):
         task = task_of(session, caller, run, database.locked)
         if task.round != chosen.round:
             raise Clash("there is a newer round of proposals")
+        ledger.check(session, task, desk.plan(digest)[1], now)
         before = task.digest
         database.move(session, task, "confirm", now, digest=digest, proposal=chosen.id)
         database.add_launch(

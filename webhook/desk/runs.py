@@ -11,6 +11,7 @@ from .. import audit
 from .. import database
 from ..models import Launch
 from ..models import Switch
+from ..runs import ledger
 from .approvals import queue
 from .desk import Denied
 from .desk import Missing
@@ -50,6 +51,7 @@ def show(desk, caller, run):
         "components": components(plan, desk.store.estimate(row.digest), events),
         "launches": launches(desk, run),
         "models": models(events),
+        "endpoints": endpoints(events),
         "plan": plan,
     }
 
@@ -106,6 +108,18 @@ def models(events):
     return list(found.values())
 
 
+def endpoints(events):
+    """Return where machines that stay are reached: component, machine, port, private, public; newest word of each."""
+    found = {}
+    for event in events:
+        if event["event"] == "loaded":
+            found = {}
+        elif event["event"] == "reachable":
+            row = {key: event[key] for key in ("component", "machine", "port", "private", "public")}
+            found[event["machine"], event["port"]] = row
+    return list(found.values())
+
+
 def closed(events):
     """Return the state in which a journal was closed last, or None where a pass is open or none was begun."""
     past = History(events)
@@ -131,6 +145,7 @@ def cancel(desk, caller, run):
             if launch is not None:
                 database.move(session, launch, "cancel", now, ended_at=now, message="cancelled before it began")
             database.move(session, row, "cancel", now, message=f"cancelled by {caller.principal}")
+            ledger.settle(session, desk.store, row, now)
         else:
             if row.state == "approved":  # claimed, about to begin: it is running to everybody
                 database.move(session, row, "start", now)
@@ -156,6 +171,7 @@ def resume(desk, caller, run):
         row = task_of(session, caller, run, database.locked)
         _allowed(caller, row)
         database.move(session, row, "resume", now, message=None)
+        ledger.hold(session, row, desk.plan(row.digest)[1], now)
         count = select(func.count()).select_from(Launch).where(Launch.task == run, Launch.kind == "apply")
         queue(
             session, desk, row, "apply", f"apply:{row.digest}:{session.scalar(count) + 1}", caller.principal, now

@@ -22,6 +22,7 @@ from .desk import owns
 from .desk import task_of
 
 log = logging.getLogger(__name__)
+PRIORITY_MAX = 5
 
 
 def make(desk, caller, asked, name_rule, source="api", run=None):
@@ -45,11 +46,14 @@ def make(desk, caller, asked, name_rule, source="api", run=None):
             raise files.wrong("tenant", f"tenants.yml has no tenant {tenant}.", "Take one of GET /api/v1/tenants.")
         if not caller.sees(tenant):
             raise Denied(f"you do not belong to tenant {tenant}")
+        most = desk.config().tenants[tenant].get("priority_max", PRIORITY_MAX)
+        if found["priority"] > most:
+            raise files.wrong("priority", f"tasks of {tenant} have {most} at most.", "Ask for no more than that.")
         now = desk.now()
         with desk.database.write() as session:
             database.add_task(
                 session, id=run, name=found["name"], tenant=tenant, requester=caller.principal, source=source,
-                document=text, created_at=now, updated_at=now,
+                document=text, priority=found["priority"], created_at=now, updated_at=now,
             )  # fmt: skip
             audit.note(session, now, caller.principal, "task.make", run, name=found["name"], source=source)
     except BrainError as error:

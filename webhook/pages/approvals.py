@@ -13,6 +13,7 @@ from ..api.here import caller
 from ..api.here import desk
 from ..desk import approvals
 from ..problems import Problem
+from ..runs import ledger
 from ..runs import logs
 from . import frame
 from . import showing
@@ -58,7 +59,8 @@ def timeline(plan, estimate, components=()):
 def plan(run):
     found = _found(run)
     return render_template(
-        "plan.html", task=tasks.full(run), found=found, picture=timeline(found.plan, found.estimate)
+        "plan.html", task=tasks.full(run), found=found, picture=timeline(found.plan, found.estimate),
+        units=ledger.UNITS,
     )  # fmt: skip
 
 

@@ -21,6 +21,11 @@ NAVIGATION = (
     ("/", words.mark("Overview"), ()),
     ("/tasks", words.mark("Tasks"), ()),
     ("/runs", words.mark("Runs"), ()),
+    ("/sites", words.mark("Sites"), ()),
+    ("/alarms", words.mark("Alarms"), ()),
+    ("/organisations", words.mark("Organisations"), ()),
+    ("/notices", words.mark("Notices"), ("operator", "auditor", "admin")),
+    ("/usage", words.mark("Usage"), ()),
     ("/audit", words.mark("Audit"), ("auditor", "admin")),
 )
 

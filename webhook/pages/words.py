@@ -37,6 +37,8 @@ KNOWN = (
     _("collect"), _("fastest"), _("cheapest"), _("greenest"), _("balanced"), _("safest"), _("requester"),
     _("approver"), _("owner"), _("operator"), _("auditor"), _("admin"), _("finish_s"), _("cost_fen"), _("card_s"),
     _("core_s"), _("energy_wh"), _("balance"), _("risk"), _("approve"), _("reject"), _("partition"),
+    _("watch"), _("critical"), _("major"), _("minor"), _("warning"), _("info"), _("pending"), _("sending"), _("sent"),
+    _("approval"), _("policy"),
 )  # fmt: skip
 
 

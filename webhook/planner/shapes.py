@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+from ansible_collections.suanwang.brain.plugins.plugin_utils import proposing
 
 
 def task(record):
     return {
         "name": record.name,
         "tenant": record.tenant,
+        "priority": record.priority,
         "components": [{"id": one.id, "kind": one.kind} for one in record.components],
     }
 
@@ -46,7 +48,7 @@ def overview(remembered, config, now):
     return {
         "sites": [_site(one, now) for one in remembered],
         "pools": [_pool(pool, now) for _one, pool in pools],
-        "links": [to_plain(link) for link in config.links],
+        "links": [_link(link, now) for link in proposing.links(config, [pool for _one, pool in pools], now)],
         "alarms": [
             *(_alarm(pool.site, pool.id, alarm) for _one, pool in pools for alarm in pool.alarms),
             *(_alarm(one.site.id, None, alarm) for one in remembered for alarm in one.alarms),
@@ -71,6 +73,10 @@ def _site(one, now):
         "age_s": _age(one.at, now),
         "lab": one.site.lab,
     }
+
+
+def _link(link, now):
+    return {**to_plain(link), "age_s": _age(link.measured_at, now)}
 
 
 def _pool(pool, now):

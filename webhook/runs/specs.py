@@ -14,7 +14,10 @@ from .processes import MARK
 
 #: Variables of our own environment that a run process may have.
 ALLOWED = ("HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "SUANWANG_CREDENTIALS")
-KINDS = ("apply", "release", "check", "perceive")
+KINDS = ("apply", "release", "check", "perceive", "watch")
+#: Reading is nobody's work: it goes on while launches are held back.
+READING = ("perceive", "watch")
+_LOCALHOST = str(CHECKOUT / "inventories" / "localhost.yml")
 
 
 def spec(settings, launch):
@@ -25,24 +28,28 @@ def spec(settings, launch):
     found = {"playbook": str(CHECKOUT / "playbooks" / f"{playbook}.yml")}
     if launch.kind == "perceive":
         return {**found, "inventory": str(inventory(settings)), "cmdline": "--flush-cache"}
-    digest = _digest(launch)
+    if launch.kind == "watch":
+        return {**found, "inventory": _LOCALHOST, "cmdline": f"-e for_s={settings.file.watch_s}"}
     extra = " --check --diff" if launch.kind == "check" else ""
     return {
         **found,
-        "inventory": str(CHECKOUT / "inventories" / "localhost.yml"),
-        "cmdline": f"-e plan={digest}{extra}",
+        "inventory": _LOCALHOST,
+        "cmdline": f"-e plan={_digest(launch)}{extra}",
     }
 
 
 def job(settings, launch):
     """Return {template, extra_vars, fields, since} of a launch as a job of a controller."""
     name = {"check": "apply"}.get(launch.kind, launch.kind)
-    variables = {} if launch.kind == "perceive" else {"plan": _digest(launch)}
+    if launch.kind in READING:
+        variables = {"for_s": settings.file.watch_s} if launch.kind == "watch" else {}
+    else:
+        variables = {"plan": _digest(launch)}
     fields = {"job_type": "check", "diff_mode": True} if launch.kind == "check" else {}
     # Its clock is not ours.
     since = clock.after(launch.created_at, -3600)
     return {
-        "template": settings.file.backend.templates[name], "extra_vars": variables, "fields": fields, "since": since,
+        "template": settings.file.backend.templates.get(name, f"SuanWang {name}"), "extra_vars": variables, "fields": fields, "since": since,
     }  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Softmax regression on 8×8 digits: full-batch gradient descent in NumPy.
 
-Reads ``$SWB_INPUT_DIGITS`` (CSV, 64 pixels 0..16 and the label last, no header) and writes
-``$SWB_OUTPUT_DIR/model.npz`` with ``W`` (64, 10) and ``b`` (10,); prediction is argmax(X/16·W + b).
+Reads ``$SWB_INPUT_DIGITS`` (CSV, 64 pixels 0..16 and the label last, no header), of which parameters `part` and
+`parts` take every so-manieth row, and writes ``$SWB_OUTPUT_DIR/model.npz`` with ``W`` (64, 10) and ``b`` (10,);
+prediction is argmax(X/16·W + b).
 """
 
 import json
@@ -38,6 +39,7 @@ def train(pixels, labels, steps, step_size):
 def main():
     rows = np.loadtxt(os.environ["SWB_INPUT_DIGITS"], delimiter=",", dtype=np.int64, ndmin=2)
     parameters = json.loads(os.environ.get("SWB_PARAMETERS", "{}"))
+    rows = rows[int(parameters.get("part", 0)) :: int(parameters.get("parts", 1))]
     w, b = train(
         rows[:, :-1].astype(float),
         rows[:, -1],

@@ -68,7 +68,10 @@ class Process:
         with self.cloud.lock:
             servers = [{key: row[key] for key in ("id", "name", "status", "host", "project")} for row in
                        self.cloud.servers.values()]  # fmt: skip
-        return {"counters": self.counters.as_dict(), "nonce": self.machines.nonce, "servers": servers}
+            network = {name: list(getattr(self.cloud.network, name).values()) for name in
+                       ("groups", "rules", "ports", "floating")}  # fmt: skip
+        return {"counters": self.counters.as_dict(), "nonce": self.machines.nonce, "servers": servers,
+                "network": network}  # fmt: skip
 
     do_lab = do_info
 
@@ -83,10 +86,11 @@ class Process:
         with self.cloud.lock:
             for host in self.cloud.hosts.values():
                 host |= {"state": "up", "status": "enabled", "reason": None}
-            self.cloud.settings |= {"max_limit": 1000, "stuck": False}
+            self.cloud.settings |= {"max_limit": 1000, "stuck": False, "late_addresses": False}
             self.cloud.rows["quotas"] = copy.deepcopy(self.spec["hardware"]["quotas"])
             for server in list(self.cloud.servers.values()):
                 self.cloud._deleted(server)
+            self.cloud.network.clear()
 
     def do_host(self, name, **change):
         with self.cloud.lock:
@@ -95,6 +99,10 @@ class Process:
     def do_set(self, **settings):
         with self.cloud.lock:
             self.cloud.settings |= settings
+
+    def do_unplug(self):
+        """Let no machine answer any more, though the cloud says that all is well."""
+        self.machines.listen({})
 
     def do_expire(self):
         """Forget every token, as Keystone does when they are revoked."""

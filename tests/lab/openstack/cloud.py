@@ -7,16 +7,11 @@ import uuid
 from datetime import datetime
 from datetime import UTC
 
+from tests.lab.openstack.network import Network
+from tests.lab.openstack.refusal import Refusal
+
 RATIO = {"VCPU": 4.0}
 BUILD_S = 0.3
-
-
-class Refusal(Exception):
-    """status and words of a refusal; each service has its own shape for it."""
-
-    def __init__(self, status, message):
-        super().__init__(message)
-        self.status, self.message = status, message
 
 
 def stamp(epoch=None):
@@ -24,7 +19,7 @@ def stamp(epoch=None):
 
 
 class Cloud:
-    """rows: hosts, zones, flavors, users, quotas, images, networks, slots (addresses of machines, on both sides)."""
+    """rows: hosts, zones, flavors, users, quotas, images, networks, external, slots (floating addresses, mapped)."""
 
     def __init__(self, rows, machines):
         self.rows, self.machines = rows, machines
@@ -37,7 +32,8 @@ class Cloud:
                    "reason": None, **row}
             for name, row in rows["hosts"].items()
         }  # fmt: skip
-        self.settings = {"max_limit": 1000, "build_s": BUILD_S, "stuck": False}
+        self.network = Network(rows)
+        self.settings = {"max_limit": 1000, "build_s": BUILD_S, "stuck": False, "late_addresses": False}
 
     # -- who may ---------------------------------------------------------------------------------
     def login(self, user, password, project):
@@ -130,9 +126,10 @@ class Cloud:
         server = {
             "id": str(uuid.uuid4()), "name": asked["name"], "project": who["project"], "flavor": flavor, "zone": zone,
             "image": image, "metadata": asked.get("metadata", {}), "user_data": asked.get("user_data"),
-            "status": "BUILD", "task": "scheduling", "fault": None, "host": None, "amounts": {}, "slot": None,
-            "created": stamp(),
+            "status": "BUILD", "task": "scheduling", "fault": None, "host": None, "amounts": {},
+            "created": stamp(), "networks": self._asked_networks(asked),
         }  # fmt: skip
+        self.network.attach(server)
         self.servers[server["id"]] = server
         if not self.settings["stuck"]:
             threading.Timer(self.settings["build_s"], self._build, [server]).start()
@@ -143,19 +140,26 @@ class Cloud:
             if server["id"] not in self.servers:
                 return
             hosts = [h for h in self.hosts.values() if self._fits(h, server["flavor"], server["image"], server["zone"])]
-            taken = {one["slot"] for one in self.servers.values()}
-            slot = next((n for n in range(len(self.rows["slots"])) if n not in taken), None)
             server["task"] = None
-            if not hosts or slot is None:
+            if not hosts:
                 server["status"], server["fault"] = "ERROR", "No valid host was found. "
                 return
-            server |= {"host": hosts[0]["name"], "amounts": self.amounts(server["flavor"]), "slot": slot}
+            server |= {"host": hosts[0]["name"], "amounts": self.amounts(server["flavor"])}
             try:
-                self.machines.start(server, self.rows["slots"][slot])
+                self.machines.start(server)
             except Exception as error:  # what nova would call a failed spawn
                 server |= {"status": "ERROR", "fault": f"{error}"}
                 return
             server["status"] = "ACTIVE"
+            self.connect()
+
+    def _asked_networks(self, asked):
+        networks = asked.get("networks", "auto")
+        return [{"uuid": self.id_of("network", self.rows["networks"][0])}] if networks == "auto" else networks
+
+    def connect(self):
+        """Let those machines answer that can be reached now, and no others."""
+        self.machines.listen(self.network.listening())
 
     def delete(self, server):
         server["task"] = "deleting"
@@ -164,6 +168,7 @@ class Cloud:
     def _deleted(self, server):
         with self.lock:
             if self.servers.pop(server["id"], None):
+                self.network.detach(server)
                 self.machines.stop(server)
 
     def id_of(self, kind, name):

@@ -76,6 +76,10 @@ class CloudLab:
             "id": "cloud", "platform": "openstack", "protocol": "https", "zone": "general", "via": "intranet",
             "address": PUBLIC, "port": port, "tls": {"ca_bundle": "ca.pem", "server_name": "cloud.lab.invalid"},
             "credential": "hunan-cloud", "native_user": "brain", "native_account": "admin", "region": "RegionOne",
+            "storage": {"root": "brain"},
+            "machines": {"user": "brain", "credential": "hunan-cloud-machines", "networks": ["work"],
+                         "external": "public",
+                         "images": {"aarch64": "openeuler-aarch64", "x86_64": "openeuler-x86_64"}},
         }  # fmt: skip
         site = {
             "site": "hunan", "name": {"en": "Hunan", "zh": "湖南"}, "lab": True,

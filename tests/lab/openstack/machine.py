@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import shutil
+import sys
 
 import yaml
 
@@ -17,18 +18,17 @@ class Machines:
     def __init__(self, folder, nonce, counters, faults):
         self.folder, self.nonce, self.counters, self.faults = folder, nonce, counters, faults
         self.loop = None
-        self._running = {}
+        self._running, self._listening = {}, {}
 
-    def start(self, server, slot):
+    def start(self, server):
         home = self.folder / "machines" / server["id"] / "home"
-        home.mkdir(parents=True)
-        host_key, authorized = self._secrets(server, home.parent)
-        environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "USER": "brain", "LOGNAME": "brain",
-                       "SHELL": "/bin/sh", "LAB_SITE_NONCE": self.nonce, "LAB_MACHINE": server["id"]}  # fmt: skip
-        login = Login((slot["public"]["address"], slot["public"]["port"]), str(host_key), authorized, home.parent, home,
-                      environment, self.counters, self.faults)  # fmt: skip
-        asyncio.run_coroutine_threadsafe(login.listen(), self.loop).result(10)
-        self._running[server["id"]] = login
+        software = home / "brain" / "sw" / "bin"
+        software.mkdir(parents=True)
+        # What the image has: an interpreter with NumPy.
+        python = software / "python3"
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        python.chmod(0o755)
+        self._running[server["id"]] = (home, *self._secrets(server, home.parent))
 
     def _secrets(self, server, folder):
         """Return (host key file, authorized keys) of the user data; a key of its own where it brings none."""
@@ -40,12 +40,29 @@ class Machines:
             keys.write_private(path, private.encode())
         else:
             keys.ssh_key(path, server["name"])
-        return path, "\n".join(said.get("ssh_authorized_keys") or [keys.ssh_key(folder / "nobody", "nobody")])
+        allowed = [key for user in said.get("users", ()) for key in user["ssh_authorized_keys"]]
+        return path, "\n".join(allowed or [keys.ssh_key(folder / "nobody", "nobody")])
+
+    def listen(self, places):
+        """Let the machines of {server id: (address, port)} answer there, and those that are not in it nowhere."""
+        for name, (place, login) in list(self._listening.items()):
+            if places.get(name) != place:
+                del self._listening[name]
+                asyncio.run_coroutine_threadsafe(login.close(), self.loop).result(10)
+        for name in places.keys() & self._running.keys() - self._listening.keys():
+            login = self._login(name, places[name])
+            asyncio.run_coroutine_threadsafe(login.listen(), self.loop).result(10)
+            self._listening[name] = (places[name], login)
+
+    def _login(self, name, place):
+        home, host_key, authorized = self._running[name]
+        environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "USER": "brain", "LOGNAME": "brain",
+                       "SHELL": "/bin/sh", "LAB_SITE_NONCE": self.nonce, "LAB_MACHINE": name}  # fmt: skip
+        return Login(place, str(host_key), authorized, home.parent, home, environment, self.counters, self.faults)
 
     def stop(self, server):
-        login = self._running.pop(server["id"], None)
-        if login:
-            asyncio.run_coroutine_threadsafe(login.close(), self.loop).result(10)
+        self.listen({name: place for name, (place, _login) in self._listening.items() if name != server["id"]})
+        self._running.pop(server["id"], None)
         procs.kill_marked(f"LAB_MACHINE={server['id']}")
         shutil.rmtree(self.folder / "machines" / server["id"], ignore_errors=True)
 

@@ -5,8 +5,10 @@ import re
 from urllib.parse import parse_qsl
 from urllib.parse import urlsplit
 
-from tests.lab.openstack.cloud import Refusal
 from tests.lab.openstack.cloud import stamp
+from tests.lab.openstack.neutron import NeutronFaces
+from tests.lab.openstack.neutron import TABLES
+from tests.lab.openstack.refusal import Refusal
 from tests.lab.slurm.answers import Answer
 
 TYPES = {"keystone": "identity", "nova": "compute", "placement": "placement", "glance": "image", "neutron": "network"}
@@ -14,7 +16,7 @@ WORDS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "conflic
 PATHS = {"keystone": "/v3", "nova": "/v2.1", "placement": "", "glance": "", "neutron": ""}
 
 
-class Faces:
+class Faces(NeutronFaces):
     """Answers for one cloud. bases: service → its private ``https://address:port``, as the catalogue names it."""
 
     def __init__(self, cloud, bases):
@@ -50,7 +52,7 @@ class Faces:
         if service == "glance":
             return Answer(code, f"<html><title>{code}</title><body>{said}</body></html>")
         if service == "neutron":
-            return Answer(code, {"NeutronError": {"type": "Refused", "message": said, "detail": ""}})
+            return Answer(code, {"NeutronError": {"type": refusal.type, "message": said, "detail": ""}})
         return Answer(code, {WORDS.get(code, "computeFault"): {"code": code, "message": said}})
 
     # -- keystone --------------------------------------------------------------------------------
@@ -177,14 +179,12 @@ class Faces:
         return Answer(200, {"server": self._server(server)})
 
     def _server(self, server):
-        slots, slot = self.cloud.rows["slots"], server["slot"]
-        address = [] if slot is None else [{"addr": slots[slot]["private"]["address"], "version": 4,
-                                            "OS-EXT-IPS:type": "fixed"}]  # fmt: skip
         row = {
             "id": server["id"], "name": server["name"], "status": server["status"], "metadata": server["metadata"],
             "OS-EXT-STS:task_state": server["task"], "OS-EXT-AZ:availability_zone": server["zone"],
             "flavor": {"original_name": server["flavor"]}, "created": server["created"],
-            "addresses": {"work": address} if address else {}, "tenant_id": server["project"],
+            "addresses": self.cloud.network.addresses(server, self.cloud.settings["late_addresses"]),
+            "tenant_id": server["project"],
         }  # fmt: skip
         return {**row, "fault": {"code": 500, "message": server["fault"]}} if server["fault"] else row
 
@@ -234,7 +234,7 @@ class Faces:
         found = self.cloud.usages(next(n for n, i in self.cloud.projects.items() if i == query["project_id"]))
         return Answer(200, {"usages": {"unknown": {**found, "consumer_count": 1}} if found else {}})
 
-    # -- glance, neutron -------------------------------------------------------------------------
+    # -- glance -------------------------------------------------------------------------
     def image_versions(self, method, who, query, asked):
         link = [{"rel": "self", "href": f"{self.bases['glance']}/v2/"}]
         return Answer(300, {"versions": [{"id": "v2.17", "status": "CURRENT", "links": link}]})
@@ -243,15 +243,6 @@ class Faces:
         rows = [{"id": self.cloud.id_of("image", name), "name": name, "status": "active", "hw_architecture": arch}
                 for name, arch in self.cloud.rows["images"].items() if query.get("name", name) == name]  # fmt: skip
         return Answer(200, {"images": rows, "first": "/v2/images"})
-
-    def network_versions(self, method, who, query, asked):
-        link = [{"rel": "self", "href": f"{self.bases['neutron']}/v2.0/"}]
-        return Answer(200, {"versions": [{"id": "v2.0", "status": "CURRENT", "links": link}]})
-
-    def networks(self, method, who, query, asked):
-        rows = [{"id": self.cloud.id_of("network", name), "name": name, "shared": True}
-                for name in self.cloud.rows["networks"] if query.get("name", name) == name]  # fmt: skip
-        return Answer(200, {"networks": rows})
 
 
 ROUTES = {
@@ -280,5 +271,10 @@ ROUTES = {
         (r"/usages", "GET", Faces.usages, False),
     ],
     "glance": [(r"/(?:v2)?", "GET", Faces.image_versions, True), (r"/v2/images", "GET", Faces.images, False)],
-    "neutron": [(r"/", "GET", Faces.network_versions, True), (r"/v2\.0/networks", "GET", Faces.networks, False)],
+    "neutron": [
+        (r"/", "GET", Faces.network_versions, True),
+        (r"/v2\.0/networks", "GET", Faces.networks, False),
+        (rf"/v2\.0/({'|'.join(TABLES)})", ("GET", "POST"), Faces.network_rows, False),
+        (rf"/v2\.0/({'|'.join(TABLES)})/([^/]+)", ("PUT", "DELETE"), Faces.network_row, False),
+    ],
 }

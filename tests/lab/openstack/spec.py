@@ -23,6 +23,9 @@ def need(authority, folder, credentials, endpoint, address_map):
     passwords = json.loads(kept.read_text())
     for name, user in ((endpoint["credential"], "brain"), (f"{endpoint['credential']}-demo", "demo")):
         keys.write_private(credentials / name, passwords[user].encode())
+    # Whom machines let in: one key for all, as the site file says.
+    keys.ssh_key(folder / "machines_login", "machines")
+    keys.write_private(credentials / endpoint["machines"]["credential"], (folder / "machines_login").read_bytes())
     certificate, key = map(str, authority.serve(endpoint["tls"]["server_name"], endpoint["address"], folder))
     rows = [row for row in address_map if row["private"]["address"] == PRIVATE]
     row = {name: endpoint[name] for name in ("id", "protocol", "address", "port", "platform")}

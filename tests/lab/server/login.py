@@ -23,6 +23,10 @@ def files_of(login):
     """Return the SFTP server class of a login: asyncssh's own, counted, slowed and confined."""
 
     class Files(asyncssh.SFTPServer):
+        def map_path(self, path):
+            # A process may serve several homes, and stands in none of them.
+            return os.path.join(os.fsencode(login._home), path)
+
         def scandir(self, path):
             login.counters.note("sftp", False, "scandir")
             return super().scandir(path)

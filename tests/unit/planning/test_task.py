@@ -34,7 +34,7 @@ def test_the_example():
     found = world.parsed()
     train = found.component("train")
     assert (found.name, found.tenant, train.framework) == ("digits", "demo", "none")
-    assert train.inputs[0].holdout == (5, 0)
+    assert train.inputs[0].holdout == task.Holdout(5, 0)
     assert train.work == task.Work(accelerator_hours=0.02, on="a800")
     assert train.outputs[0].evaluate.at_least == 0.94
 
@@ -177,6 +177,30 @@ def test_outputs_and_evaluation():
     held = {"name": "d", "uri": "d.csv", "holdout": {"modulo": 5, "remainder": 0}}
     away = one(outputs=[{**made, "collect": False, "evaluate": evaluate}], inputs=[held])
     assert broken(away)[0] == "components[0].outputs[0].collect"
+
+
+def test_what_is_withheld_of_another_component_is_measured_on():
+    held = {"name": "d", "uri": "d.csv", "holdout": {"modulo": 5, "remainder": 0}}
+    evaluate = {"method": "linear_argmax", "input": "a.d", "weights": "W", "bias": "b", "at_least": 0.9}
+    maker = world.component("a", inputs=[held])
+    reader = world.component("b", outputs=[{"name": "m", "path": "m.npz", "evaluate": evaluate}])
+    graph = expand.expand(found := task.parse(world.document(maker, reader)), world.facts(found))
+    assert graph.node("collect_m").held.held == ("e" * 64, 52_000)
+    evaluate["input"] = "a.other"
+    assert "no input of a with a holdout" in broken(world.document(maker, reader))[1]
+
+
+def test_labels_are_measured_on_a_withheld_column():
+    evaluate = {"method": "labels", "input": "d", "at_least": 0.9}
+    made = {"name": "p", "path": "p.csv", "evaluate": evaluate}
+    column = {"name": "d", "uri": "d.csv", "holdout": {"column": "last"}}
+    assert task.parse(one(outputs=[made], inputs=[column])).components[0].inputs[0].holdout.column == "last"
+    lines = {**column, "holdout": {"modulo": 5, "remainder": 0}}
+    assert broken(one(outputs=[made], inputs=[lines]))[0] == "components[0].outputs[0].evaluate.method"
+    both = {**column, "holdout": {"modulo": 5, "remainder": 0, "column": "last"}}
+    assert broken(one(inputs=[both]))[0] == "components[0].inputs[0].holdout"
+    bare = {**made, "evaluate": {**evaluate, "method": "linear_argmax"}}
+    assert broken(one(outputs=[bare], inputs=[lines]))[0] == "components[0].outputs[0].evaluate.weights"
 
 
 def test_a_remainder_that_never_is():

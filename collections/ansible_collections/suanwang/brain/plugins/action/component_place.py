@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ..plugin_utils.api import BrainAction
 from ..plugin_utils.placing import place
+from ..plugin_utils.planned import KEPT
 from ..plugin_utils.planned import WORK
 from ..plugin_utils.run_pass import RunPass
 
@@ -15,7 +16,7 @@ class ActionModule(BrainAction):
     def act(self, task_vars):
         run_pass = RunPass.current()
         component = run_pass.component_of_host(str(task_vars["inventory_hostname"]))
-        if component is None or component["kind"] not in WORK:
+        if component is None or component["kind"] not in (*WORK, *KEPT):
             return {
                 "skipped": True,
                 "skip_reason": "This host is placed by another one, or by none.",

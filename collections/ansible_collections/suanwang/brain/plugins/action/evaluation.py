@@ -33,8 +33,8 @@ class ActionModule(BrainAction):
         )
         if accuracy < float(wanted["at_least"]):
             raise Refused(
-                f"{path.name} reached {accuracy:.4f} on {rows} rows that never left the controller;"
+                f"{path.name} reached {accuracy:.4f} on {rows} rows, of which what counts never left the controller;"
                 f" {wanted['at_least']} was asked for.",
-                way_out="Change the training, or `at_least` in the task.",
+                way_out="Change the code, or `at_least` in the task.",
             )
         return {"changed": False, "accuracy": accuracy, "rows": rows, "path": str(path)}

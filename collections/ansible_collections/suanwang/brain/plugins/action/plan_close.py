@@ -47,7 +47,7 @@ class ActionModule(BrainAction):
                 raise RunFailed(said.strip(), way_out=way_out) from error
         if bad:
             raise RunFailed(f"run {run_pass.run} did not end well: {_sentences(bad)}", way_out=way_out)
-        if part is not None and not run_pass.check:
+        if part is not None and not run_pass.check and run_pass.facts["purpose"] == "apply":
             left = [item["id"] for item in plan["components"] if item["id"] not in part]
             self._display.display(
                 f"This was a part of run {run_pass.run}; still to do: {', '.join(left)}."
@@ -58,6 +58,10 @@ class ActionModule(BrainAction):
             if event["event"] == "gang" and event["pass"] == run_pass.facts["id"]:
                 names, apart = ", ".join(event["starts"]), f"{event['skew_s']} s ({event['allowed_s']} s are allowed)"
                 self._display.display(f"{names} started together, within {apart}.", color="green")
+        for event in run_pass.earlier():
+            if event["event"] == "reachable" and event["pass"] == run_pass.facts["id"]:
+                inside, outside = (f"{event[side]['address']}:{event[side]['port']}" for side in ("private", "public"))
+                self._display.display(f"{event['machine']} is reached at {outside} ({inside} inside).", color="green")
         home = _brought_home(run_pass)
         for model in home["models"]:
             self._display.display(

@@ -16,16 +16,19 @@ from ..module_utils.errors import Invalid
 from ..module_utils.errors import Refused
 from ..plugin_utils import claim
 from ..plugin_utils import clock
+from ..plugin_utils import deployments
 from ..plugin_utils import fetching
 from ..plugin_utils import statement
 from ..plugin_utils.api import BrainAction
 from ..plugin_utils.history import History
 from ..plugin_utils.history import part_of
+from ..plugin_utils.planned import KEPT
 from ..plugin_utils.run_pass import RunPass
 from ..plugin_utils.store import Store
 
 _SPEC = {
-    "plan": {"type": "str", "required": True},
+    "plan": {"type": "str"},
+    "deployment": {"type": "str"},
     "config": {"type": "path"},
     "purpose": {"type": "str", "choices": ["apply", "release"], "default": "apply"},
     "only": {"type": "list", "elements": "str"},
@@ -36,10 +39,15 @@ class ActionModule(BrainAction):
     """Verify a plan, claim its run, and open the pass of this playbook."""
 
     def act(self, task_vars):
-        params = self.parameters(_SPEC)
-        check, store, now = self._task.check_mode, Store(), clock.now()
+        params = self.parameters(
+            _SPEC, mutually_exclusive=[("plan", "deployment")], required_one_of=[("plan", "deployment")]
+        )
+        check, store, now, stood = self._task.check_mode, Store(), clock.now(), None
         config = sites.load(params["config"])
-        folder = fetching.find(store, params["plan"], config, pathlib.Path(constants.DEFAULT_LOCAL_TMP))
+        if params["deployment"]:
+            folder, stood = _deployment(store, params)
+        else:
+            folder = fetching.find(store, params["plan"], config, pathlib.Path(constants.DEFAULT_LOCAL_TMP))
         plan, digest = store.read_plan(folder)
         configfile.check(plan, "plan", folder / "plan.json")
         _check_sites(plan, config)
@@ -48,6 +56,8 @@ class ActionModule(BrainAction):
         past = History(store.journal(plan["run"]))
         finished = past.closed == "succeeded" and params["purpose"] == "apply"
         taking_part = None if finished else part_of(plan, params["only"], past.done)
+        if stood is not None:
+            taking_part = [item["id"] for item in plan["components"] if item["kind"] in KEPT]
         if note["expired"] and not past.started and not check and params["purpose"] == "apply":
             raise Refused(
                 f"the approval of plan {digest[:8]} has expired, or its start window has passed.",
@@ -72,6 +82,7 @@ class ActionModule(BrainAction):
                 pid=pid,
                 components=taking_part,
                 done=past.all_done and params["purpose"] == "apply",
+                stood=stood,
             )
             run_pass.note(None, "loaded", digest=digest, purpose=params["purpose"], only=taking_part)
         if finished:
@@ -118,6 +129,12 @@ class ActionModule(BrainAction):
             "approvers": list(verdict.approvers),
             "expired": verdict.expired or late,
         }
+
+
+def _deployment(store, params):
+    if params["purpose"] != "release":
+        raise Invalid("a deployment is given back as a whole, and applied by a plan.", way_out="Name the plan.")
+    return deployments.find(store, params["deployment"])
 
 
 def _check_sites(plan, config):

@@ -34,6 +34,7 @@ class ActionModule(BrainAction):
             return {"changed": False, "kind": "", "held": False, "unmet": []}
         unmet = list(component["needs"])
         if self._task.check_mode or run_pass.check:
+            run_pass.tell("turn", component["id"], {})
             return {"changed": False, "kind": component["kind"], "held": False, "unmet": unmet}
         self._refuse(run_pass, component)
         run_pass.placed(component)
@@ -44,18 +45,20 @@ class ActionModule(BrainAction):
             unmet = [need for need in unmet if not self._ended(run_pass, component, need)]
             if unmet:
                 time.sleep(PAUSE_S)
+        run_pass.tell("turn", component["id"], {})
         run_pass.note(component["id"], "begin")
         held = run_pass.told("held", component["id"]) is not None
         return {"changed": False, "kind": component["kind"], "held": held, "unmet": []}
 
     def _refuse(self, run_pass, component):
-        """Nothing begins in a pass in which something that has to start together could not be reserved."""
+        """Nothing begins in a pass in which something that has to start together got no nodes, or what follows no place."""
         refused = run_pass.told("refused", "all")
         if refused:
-            raise NeedFailed(
-                f"{component['id']} was not started: {refused['culprit']} could not be reserved.",
-                details={"culprit": refused["culprit"]},
-            )
+            culprit, why = refused["culprit"], f"{refused['culprit']} could not be reserved"
+        else:
+            culprit, why = run_pass.refusal_of_all() or (None, None)
+        if culprit and culprit != component["id"]:
+            raise NeedFailed(f"{component['id']} was not started: {why}.", details={"culprit": culprit})
 
     def _ended(self, run_pass, component, need):
         end = run_pass.told("end", need)

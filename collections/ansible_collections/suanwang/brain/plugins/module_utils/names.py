@@ -82,3 +82,16 @@ def parse(text):
     """Return the Mark in a name, or None where the name is not ours."""
     found = _NAME.fullmatch(text or "")
     return Mark(found[1], found[2], int(found[3] or 0)) if found else None
+
+
+def owner(path):
+    """Return (run, component) of a path below a storage root, as far as it names them; None for the rest.
+
+    >>> owner("01jdw0000000000000000000ab/train/a1/out"), owner("sets/mnist")
+    (('01jdw0000000000000000000ab', 'train'), (None, None))
+    """
+    run, _slash, rest = path.partition("/")
+    if not RUN.fullmatch(run):
+        return None, None
+    component = rest.partition("/")[0]
+    return run, component if COMPONENT.fullmatch(component) else None

@@ -220,14 +220,31 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Hop:
+    """A router on the way, by its distance from us."""
+
+    number: int
+    address: str
+    rtt_ms: float | None = None
+
+
+@dataclass(frozen=True)
 class Path:
-    """The network path from the controller to an endpoint, as measured or declared."""
+    """The network path from the controller to an endpoint, as measured at measured_at.
+
+    rate_gbps: measured at rate_measured_at by a bounded transfer; where that is None, as links.yml declares it.
+    expires_at: end of the certificate. error: why it is not as it should be, and where packets stop.
+    """
 
     reachable: bool | None = None
     rtt_ms: float | None = None
     rate_gbps: float | None = None
     loss_pct: float | None = None
     measured_at: str | None = None
+    rate_measured_at: str | None = None
+    expires_at: str | None = None
+    stops_at: Hop | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -253,7 +270,7 @@ class Domain:
 class Pool:
     """What work can be placed on: a partition, a queue, an availability zone × model.
 
-    jobs: whether it runs them; False where it gives machines only.
+    jobs: whether it runs them; machines: whether it makes ones that stay.
     """
 
     id: str
@@ -289,6 +306,7 @@ class Pool:
     lost_after_s: int = 900
     open: bool = True
     jobs: bool = True
+    machines: bool = False
     seen: Seen = Seen()
 
 
@@ -351,7 +369,11 @@ class Job:
 
 @dataclass(frozen=True)
 class InstanceSpec:
-    """A machine as we ask for it. label: what marks it as ours; native_type: the platform's own size, or the least."""
+    """A machine as we ask for it. label: what marks it as ours; native_type: the platform's own size, or the least.
+
+    ports: TCP ports at which it is reached from outside, and no others; group: the name of that rule, which machines
+    of one component share.
+    """
 
     name: str
     label: dict[str, str]
@@ -363,6 +385,8 @@ class InstanceSpec:
     accelerators: int = 0
     networks: tuple[str, ...] = ()
     user_data: str | None = None
+    ports: tuple[int, ...] = ()
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -390,6 +414,18 @@ class Instance:
     addresses: tuple[Address, ...] = ()
     label: dict[str, str] = dataclasses.field(default_factory=dict)
     created: str | None = None
+
+
+@dataclass(frozen=True)
+class Access:
+    """What lets others reach a machine: open TCP ports, and whether the floating address it should have is there.
+
+    floating: that address; missing: what is not made yet, as words.
+    """
+
+    ports: tuple[int, ...] = ()
+    floating: str | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,14 @@ import stat
 from . import configfile
 from .errors import Invalid
 from .errors import NotFound
+from .errors import Refused
 from .http import Http
+from .networks import inside
+from .platforms.base import Platform
 from .platforms.registry import platform_class
 from .resources import Link
 from .shell import Shell
 from .ssh import Files
-
-try:
-    import netaddr
-except ImportError:  # ansible-test imports this file without our requirements
-    netaddr = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +56,7 @@ class Endpoint:
     alerts: str | None = None
     observes: tuple = ()
     storage: dict = dataclasses.field(default_factory=dict)
+    machines: dict = dataclasses.field(default_factory=dict)
     requests_a_s: float | None = None
     capacity_domain: str | None = None
 
@@ -153,10 +152,15 @@ class Config:
             entry.get("credential", own.credential),
         )
 
-    def platform(self, site_name, endpoint_name, tenant=None):
-        """Return the Platform at an endpoint for a tenant."""
+    def platform(self, site_name, endpoint_name, tenant=None, any_endpoint=False):
+        """Return the Platform at an endpoint for a tenant.
+
+        any_endpoint: also where there is none, such as at a login node; what is returned then has no verb.
+        """
         site = self.site(site_name)
         endpoint = site.endpoint(endpoint_name)
+        if not endpoint.platform and any_endpoint:
+            return Platform(Connection(self, site, endpoint, tenant))
         if not endpoint.platform:
             raise Invalid(f"endpoint {endpoint.id} is no platform.", site=site.id)
         return platform_class(endpoint.platform)(Connection(self, site, endpoint, tenant))
@@ -222,6 +226,17 @@ class Connection:
         """Return the Shell of the endpoint named under `shell`, for the same tenant; None where none is named."""
         return Shell(self._session(self.endpoint.shell)) if self.endpoint.shell else None
 
+    def at(self, address, port):
+        """Return this endpoint as an SSH server at another place of the site; raise Refused for one outside it."""
+        networks = [network for listed in self.site.networks.values() for network in listed]
+        if not _inside(address, networks):
+            raise Refused(
+                f"the address {address} in an answer lies outside the site's networks.",
+                site=self.site.id,
+                way_out="Add it to `address_map` or `networks` of the site file, if it is the site's.",
+            )
+        return dataclasses.replace(self.endpoint, protocol="ssh", address=address, port=port, proxy=None)
+
     def _session(self, name):
         if name not in self._sessions:
             endpoint = self.site.endpoint(name)
@@ -236,16 +251,19 @@ class Connection:
         return self._sessions[name]
 
 
-def connect(params):
+def connect(params, any_endpoint=False):
     """Return the Platform that a verb's parameters name: config, site, endpoint, tenant.
 
-    endpoint may be left out where the site has one platform with pools only.
+    endpoint may be left out where the site has one platform with pools only. any_endpoint: the verb is about the
+    network and needs no platform; without a name it gets the first endpoint.
     """
     config = load(params.get("config"))
     if not params.get("site"):
         raise Invalid("no site is named.", way_out=f"Sites: {', '.join(sorted(config.sites))}.")
     site = config.site(params["site"])
     name = params.get("endpoint")
+    if not name and any_endpoint:
+        name = site.endpoints[0].id
     if not name:
         if len(site.with_pools) != 1:
             raise Invalid(
@@ -254,7 +272,7 @@ def connect(params):
                 way_out=f"Endpoints: {', '.join(e.id for e in site.platforms)}.",
             )
         name = site.with_pools[0].id
-    return config.platform(site.id, name, params.get("tenant"))
+    return config.platform(site.id, name, params.get("tenant"), any_endpoint)
 
 
 def _credential_file(named, name):
@@ -392,13 +410,9 @@ def _site(folder, path):
 
 
 def _check_addresses(path, data):
-    if netaddr is None:
-        raise Invalid(
-            "the Python library netaddr is missing, so no address can be checked.", way_out="pip install netaddr"
-        )
     for number, endpoint in enumerate(data["endpoints"]):
         networks = data["networks"].get(endpoint["via"], [])
-        if _inside(endpoint["address"], networks):
+        if inside(endpoint["address"], networks):
             continue
         field = f"endpoints[{number}].address"
         raise Invalid(
@@ -447,13 +461,6 @@ def _may_name(line, *names):
     return any(host in names or host[0] in "|@!" or "*" in host or "?" in host for host in hosts)
 
 
-def _inside(address, networks):
-    try:
-        return any(netaddr.IPAddress(address) in netaddr.IPNetwork(network) for network in networks)
-    except (netaddr.AddrFormatError, ValueError):
-        return False
-
-
 def _pin(folder, data):
     """Return SHA-256 over {endpoints, TLS pins and CAs, host keys, lab}: where a plan's site may be."""
 
@@ -481,6 +488,8 @@ def _pin(folder, data):
             "host_keys": host_keys(endpoint),
             # A profile says what is asked of whom; absent where there is none, so that older pins hold.
             **({"profile": content(endpoint["profile"])} if endpoint.get("profile") else {}),
+            # What machines of ours are made of, and who may log in to them.
+            **({"machines": endpoint["machines"]} if endpoint.get("machines") else {}),
         }
         for endpoint in data["endpoints"]
     ]

@@ -54,11 +54,13 @@ class Files(SiteFiles):
 
     CARRIER = "SFTP"
 
-    def __init__(self, site, endpoint, *, user, key_path, known_hosts):
+    def __init__(self, site, endpoint, *, user, key_path, known_hosts=None, host_key=None):
+        """known_hosts: a file; or host_key: the one public key that the server must have, as OpenSSH writes it."""
         super().__init__(site, endpoint)
         self.user = user
         self.key_path = pathlib.Path(key_path)
-        self.known_hosts = pathlib.Path(known_hosts)
+        self.known_hosts = pathlib.Path(known_hosts) if known_hosts else None
+        self.host_key = host_key
         self._own = None
 
     # -- looking: reconnected once where the connection was lost -----------------------------------
@@ -228,7 +230,9 @@ class Files(SiteFiles):
         if isinstance(error, ssh.HostKeyNotVerifiable):
             return Unauthorized(
                 f"the server is not the one it should be: {text.lower()}.",
-                way_out=f"Compare its host key with the site, then put it into {self.known_hosts}.",
+                way_out=f"Compare its host key with the site, then put it into {self.known_hosts}."
+                if self.known_hosts
+                else "It is not the machine that was made: remove that one, and look who answers at its address.",
             )
         if isinstance(error, ssh.PermissionDenied):
             return Unauthorized(
@@ -241,6 +245,9 @@ class Files(SiteFiles):
             text = os.strerror(error.errno) if error.errno > 0 else "the name does not resolve"
         return Unreachable(f"no answer: {text.lower()}.")
 
+    def _known_hosts(self):
+        return library().read_known_hosts(str(self.known_hosts))
+
     async def connect(self):
         """Return an open connection; called by the session that keeps it."""
         ssh = library()
@@ -251,11 +258,11 @@ class Files(SiteFiles):
                     way_out="Name an address that is reached directly.",
                 )
         for path, what in ((self.known_hosts, "known_hosts"), (self.key_path, "the private key")):
-            if not path.is_file():
+            if path and not path.is_file():
                 hint = "Put it there; it is never learned."
                 raise Invalid(f"{what} is not at {path}.", way_out=hint)
         try:
-            hosts = ssh.read_known_hosts(str(self.known_hosts))
+            hosts = ssh.import_known_hosts(f"* {self.host_key}") if self.host_key else self._known_hosts()
             key = ssh.read_private_key(str(self.key_path))
         except (ssh.KeyImportError, ValueError) as error:
             raise Invalid(f"a key of endpoint {self.endpoint.id} does not read: {error}.") from None

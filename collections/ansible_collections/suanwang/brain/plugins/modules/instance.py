@@ -13,6 +13,8 @@ description:
   - Looks first. A machine of ours under that name is left alone, and one of somebody else is never touched.
   - Where the answer to a request is lost, the machine is looked for by its name; it is never asked for twice blindly.
   - What a machine holds is reserved while it stands, so this is how a cloud reserves.
+  - With O(ports), a port, a security group with one rule for each and, where the site file names an external network,
+    a floating address are made before it, changed in place, and removed with it.
 options:
   state:
     description: Whether the machine is there.
@@ -26,9 +28,16 @@ options:
     description: The deployment that keeps it, instead of O(run); its name is C(swb-<deployment>-<component>).
     type: str
   component:
-    description: The component that it is.
+    description: The component that it is. Needed unless O(planned=true).
     type: str
-    required: true
+  number:
+    description: Which machine of the component it is, where there are several; C(-<number>) ends its name from 2 on.
+    type: int
+    default: 1
+  beyond:
+    description: With O(state=absent), also all machines of higher numbers, until there is none of that number.
+    type: bool
+    default: false
   pool:
     description: Where it is made, the V(brain_pool_id) of a pool. Needed with O(state=present).
     type: str
@@ -57,6 +66,18 @@ options:
   user_data:
     description: What the image's first start is told, such as a C(#cloud-config). It is no place for a secret.
     type: str
+  login:
+    description:
+      - Let in the user that the site file names under C(machines), with a host key that is made here and so known.
+      - Takes the place of O(user_data).
+    type: bool
+    default: false
+  ports:
+    description:
+      - TCP ports at which it is reached from outside, and no others. Needs one of O(networks).
+      - Where it is left out, nothing is made or changed but the machine.
+    type: list
+    elements: int
   wait:
     description: Wait until it runs, or is gone.
     type: bool
@@ -69,6 +90,12 @@ options:
     description: The longest time between two looks, in seconds.
     type: float
     default: 2.0
+  planned:
+    description:
+      - Read every parameter from the verified plan that M(suanwang.brain.plan_load) opened, for the component that
+        the host stands for. All other parameters but O(state) are ignored, and so are all variables.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - suanwang.brain.site
 attributes:
@@ -92,6 +119,8 @@ EXAMPLES = r"""
     image: openeuler-x86_64
     cpu: 2
     networks: [work]
+    ports: [22, 80]
+    login: true
 
 - name: Remove it
   suanwang.brain.instance:
@@ -124,6 +153,24 @@ instance:
         public_port: 20022
     label: {swb_deployment: web, swb_component: front, swb_tenant: demo}
     created: "2026-11-25T08:11:19Z"
+endpoints:
+  description: Where each of O(ports) is reached, inside the machine's network and from here.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - port: 80
+      private: {address: 10.20.0.188, port: 80}
+      public: {address: 203.0.113.7, port: 20080}
+instances:
+  description: The machines, where a plan asks for several.
+  returned: when there are several
+  type: list
+  elements: dict
+  sample:
+    - id: 4c26f51e-971d-457b-b54c-8e6f460c6970
+      name: swb-web-front
+      state: running
 failure:
   description: What went wrong, as plain data.
   returned: failure

@@ -22,6 +22,10 @@ options:
     description: The component that it is.
     type: str
     required: true
+  number:
+    description: Which machine of the component it is, where there are several.
+    type: int
+    default: 1
 extends_documentation_fragment:
   - suanwang.brain.site
 attributes:

@@ -24,7 +24,12 @@ options:
       - A run id that the store does not have is fetched, with its approvals and files, from the approval service that
         E(SUANWANG_WEBHOOK) names, by the token in the credential C(webhook). It is verified like any other.
     type: str
-    required: true
+  deployment:
+    description:
+      - The deployment whose machines are given back, by O(purpose=release), instead of O(plan).
+      - C(tenant/deployment) where several tenants have one of that name. They are looked for wherever a plan of it
+        that was ever applied here allowed them.
+    type: str
   purpose:
     description: What the playbook is going to do. An expired approval never forbids V(release).
     type: str

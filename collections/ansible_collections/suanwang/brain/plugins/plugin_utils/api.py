@@ -110,7 +110,9 @@ class ApiAction(BrainAction):
         checked, params = self.validate_argument_spec(**verb.spec)
         if params.get("planned"):
             return self._act_planned(name, verb, params, task_vars)
-        out = verb.run(sites.connect(params), params, self._task.check_mode, lambda event, **fields: None)
+        out = verb.run(
+            sites.connect(params, verb.any_endpoint), params, self._task.check_mode, lambda event, **fields: None
+        )
         # no_log of the spec is not applied to what an action returns.
         return remove_values(out, checked._no_log_values)
 
@@ -140,10 +142,14 @@ class ApiAction(BrainAction):
             raise errors[0]
         if len(outs) == 1:
             return outs[0]
-        return {"changed": any(out["changed"] for out in outs), "diff": [o["diff"] for o in outs]}
+        whole = {"changed": any(out["changed"] for out in outs), "diff": [o["diff"] for o in outs]}
+        machines = [out["instance"] for out in outs if out.get("instance")]
+        return {**whole, "instances": machines} if machines else whole
 
     def _hand_on(self, run_pass, component, params, out):
         """Tell the reader of a datum where it lies and what it must be; tell a job which nodes are held for it."""
+        for one in out.get("endpoints", ()) if component["kind"] in planned.KEPT else ():
+            run_pass.note(component["id"], "reachable", machine=out["instance"]["name"], **one)
         if out.get("reservation"):
             run_pass.tell("held", component["id"], {"name": out["reservation"]["name"]})
         if component["kind"] != "move_data" or params.get("state") == "absent":

@@ -21,6 +21,7 @@ _SHOWN = {
     "found": "found",
     "intent": "writing",
     "submitted": "queued",
+    "made": "made",
     "doubt": "in doubt",
     "unreachable": "unreachable",
 }

@@ -87,7 +87,7 @@ def _file(item, folder, store, field):
     _compare(item, path, found, path.stat().st_size, field)
     kept = held = None
     if item.holdout:
-        kept, held = _split(path, *item.holdout, store)
+        kept, held = _split(path, item.holdout, store)
     return FileFact(
         uri=item.uri,
         filename=path.name,
@@ -103,7 +103,7 @@ def _folder(item, path, store, field):
     """A folder travels as one archive: thousands of small files would take a round trip each."""
     if item.holdout:
         raise Invalid(
-            f"{field}.holdout: {path} is a folder, and a holdout takes lines of a file.",
+            f"{field}.holdout: {path} is a folder, and a holdout takes parts of a file.",
             way_out="Name the file.",
             details={"field": f"{field}.holdout"},
         )
@@ -123,12 +123,17 @@ def _compare(item, path, sha256, size, field):
             )
 
 
-def _split(path, modulo, remainder, store):
-    """Return ((sha256, size) of the lines that may leave, the same of the withheld ones)."""
+def _split(path, holdout, store):
+    """Return ((sha256, size) of what may leave, the same of what is withheld)."""
     parts = ([], [])
     with open(path, "rb") as stream:
         for index, line in enumerate(stream):
-            parts[index % modulo == remainder].append(line)
+            if holdout.column:
+                left, _comma, column = line.rstrip(b"\r\n").rpartition(b",")
+                parts[0].append(left + b"\n")
+                parts[1].append(column + b"\n")
+            else:
+                parts[index % holdout.modulo == holdout.remainder].append(line)
     kept, held = (b"".join(lines) for lines in parts)
     return (store.save_object(kept), len(kept)), (store.save_object(held), len(held))
 

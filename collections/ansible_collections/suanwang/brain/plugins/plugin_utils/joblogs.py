@@ -10,6 +10,7 @@ import threading
 
 from ..module_utils.errors import BrainError
 from ..module_utils.jobfile import Layout
+from ..module_utils.verbs.look import files_of
 from .console import printable
 
 POLL_S = 2.0
@@ -72,7 +73,8 @@ class JobLogs:
     def open_file(self, name):
         """Return (ssh.Files, path) of a component's log."""
         job = self._jobs[name]
-        files = self._config.platform(job["site"], job["endpoint"], self._plan["tenant"]).files
+        platform = self._config.platform(job["site"], job["endpoint"], self._plan["tenant"])
+        files = files_of(platform, {"run": self._plan["run"], "component": name})
         return files, Layout(files.root(), self._plan["run"], name, job["attempt"]).log
 
 

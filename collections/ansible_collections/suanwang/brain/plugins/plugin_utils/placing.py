@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ..module_utils.errors import BrainError
 from ..module_utils.errors import Unreachable
 from ..module_utils.hostvars import state_at
+from ..module_utils.names import deployed
 from ..module_utils.verbs.look import look_at_all
 from ..module_utils.verbs.patience import looked_for
 from ..module_utils.verbs.patience import SETTLE_S
 from . import clock
+from . import draining
+from . import observing
 from .perception import read_endpoint
+from .planned import KEPT
 
 #: How long the preflight waits for a pool that cannot say whether a component is there.
 PREFLIGHT_S = 60
@@ -29,6 +35,8 @@ def place(run_pass, component):
     """
     if run_pass.facts["done"]:
         return _as_noted(run_pass, component)
+    if component["kind"] in KEPT:
+        return _standing(run_pass, component)
     looks = {
         "run": run_pass.run,
         "component": component["id"],
@@ -45,6 +53,26 @@ def place(run_pass, component):
     if found["undecided"]:
         said = " ".join(found["undecided"])
         return _error(component, f"{component['id']} is undecided: it may run already. {said}")
+    return _chosen(run_pass, component)
+
+
+def _standing(run_pass, component):
+    """Where machines of the deployment stand already, there they stay; else the first allowed pool that is fit."""
+    name = deployed(run_pass.plan["deployment"], component["id"])
+    for site, endpoint in dict.fromkeys(tuple(p.split("/", 2)[:2]) for p in component["pools"]):
+        try:
+            found = _platform(run_pass, site, endpoint).instance(name)
+            pools = _pools(run_pass, site, endpoint)
+        except BrainError as error:
+            said = f"{component['id']} is undecided: its machines may stand there already. {error.at(site)}"
+            return _error(component, said)
+        if found:
+            allowed = [pool for pool in component["pools"] if pool.startswith(f"{site}/{endpoint}/")]
+            if found.pool not in (None, *allowed):
+                way = f"Release it first: playbooks/release.yml -e deployment={run_pass.plan['deployment']}"
+                return _error(component, f"{name} stands in {found.pool}, which the plan does not allow. {way}")
+            pool = found.pool or allowed[0]
+            return {**_record(pool, _facts(pools.get(pool))), "found": True, "state": None, "submits": True}
     return _chosen(run_pass, component)
 
 
@@ -93,7 +121,7 @@ def _platform(run_pass, site, endpoint):
 def _found(run_pass, component, site, endpoint, seen):
     allowed = [pool for pool in component["pools"] if pool.startswith(f"{site}/{endpoint}/")]
     native = seen.job.pool if seen.job else None
-    pool = next((p for p in allowed if p.split("/", 2)[2] == native), allowed[0])
+    pool = next((p for p in allowed if native in (p, p.split("/", 2)[2])), allowed[0])
     if seen.ended and seen.state == "succeeded":
         return {**_record(pool, {}), "found": True, "state": seen.state, "submits": False}
     again = seen.ended and seen.attempt <= component.get("retry", 0)
@@ -120,8 +148,26 @@ def _chosen(run_pass, component):
 
 def _pools(run_pass, site, endpoint):
     record = run_pass.config.site(site)
-    pools = read_endpoint(run_pass.config, record, record.endpoint(endpoint), clock.now(), run_pass.plan["tenant"])
+    now = clock.now()
+    pools = read_endpoint(run_pass.config, record, record.endpoint(endpoint), now, run_pass.plan["tenant"])
+    if any(pool.seen.state == "partial" for pool in pools):
+        pools = _as_the_site_sees(run_pass, record, endpoint, pools)
+    measured = observing.of_store(run_pass.store, record, now)
+    pools = draining.applied([observing.observed(pool, measured) for pool in pools], draining.read(run_pass.store))
     return {pool.id: pool for pool in pools}
+
+
+def _as_the_site_sees(run_pass, record, endpoint, pools):
+    """A mere tenant sees no machines: what the site file's own account sees of them, with the tenant's quota.
+
+    That account may not answer: then what the tenant sees has to do.
+    """
+    try:
+        whole = read_endpoint(run_pass.config, record, record.endpoint(endpoint), clock.now())
+    except BrainError:
+        return pools
+    quota = tuple(dict.fromkeys(one for pool in pools for one in pool.quota))
+    return [dataclasses.replace(pool, quota=quota) for pool in whole]
 
 
 def unfit(component, pool, now):
@@ -129,13 +175,18 @@ def unfit(component, pool, now):
     if pool is None:
         return "the platform no longer shows this pool."
     state = state_at(pool, now)
+    if state == "drained" and pool.seen.error:
+        return f"it is drained: {pool.seen.error}."
     if state in ("lost", "drained") or not pool.open:
         return f"it takes no work (state {state}, {'open' if pool.open else 'closed'})."
+    critical = sorted(alarm.name for alarm in pool.alarms if alarm.severity == "critical")
+    if critical:
+        return f"it has a critical alarm: {critical[0]}."
     wanted = component.get("accelerators", 0)
     held = pool.capacity.accelerators
     if wanted and held is not None and held < wanted:
         return f"{wanted} accelerators are asked for, {held} are there."
-    nodes = pool.capacity.nodes
+    nodes = pool.capacity.nodes if component["kind"] not in KEPT else None
     if nodes is not None and nodes < component.get("nodes", 1):
         return f"{component['nodes']} nodes are asked for, {nodes} are there."
     if pool.max_wall_s is not None and pool.max_wall_s < component["wall_s"]:

@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import json
 
+from ..module_utils import sites
 from ..module_utils.errors import Conflict
 from ..module_utils.errors import Invalid
 from ..module_utils.jobfile import Layout
+from ..module_utils.machines.login import SSH_PORT
 
 WORK = ("train", "infer", "run")
+#: What stands on machines that a deployment keeps, and is given back by its name.
+KEPT = ("provision",)
 
 
 def _place(run_pass, placed):
@@ -49,7 +53,9 @@ def job(run_pass, component, state):
         "attempts": 1 + component.get("retry", 0),
     }
     if state == "absent":
-        return [{**place, **base} for place in _places(run_pass, component)]
+        # On a machine of ours it ends with that, which may not even answer.
+        there = [place for place in _places(run_pass, component) if not _on_machines(run_pass, place)]
+        return [{**place, **base} for place in there] or "its job ends with the machine that it runs on"
     placed = run_pass.placed(component)
     code = component["code"]
     runtime = _runtime(run_pass, component, placed) if placed["submits"] else {}
@@ -140,7 +146,7 @@ def dataset(run_pass, component, state):
         {
             **_place(run_pass, placed),
             "state": "present",
-            "path": _layout(run_pass, component["of"]).data(datum["file"]["sha256"], datum["filename"])[1:],
+            "path": _data_path(run_pass, component, placed, datum["file"]["sha256"], datum["filename"]),
             "source": source,
             "sha256": datum["file"]["sha256"],
             "rate_kbps": component.get("shares", {}).get(placed["pool"]),
@@ -155,13 +161,14 @@ def _handed_on(run_pass, component, placed):
         if run_pass.check:
             return "what its producer leaves is not known before it ran"
         raise Conflict(f"the datum of {component['id']} was not fetched in this pass.")
-    if datum["site"] == placed["site"]:
+    producer = run_pass.component(component["datum"]["from"].partition(".")[0])
+    if _same_files(run_pass, run_pass.placed(producer), placed):
         return f"{component['datum']['from']} is at {placed['site']} already"
     return [
         {
             **_place(run_pass, placed),
             "state": "present",
-            "path": _layout(run_pass, component["of"]).data(datum["sha256"], datum["filename"])[1:],
+            "path": _data_path(run_pass, component, placed, datum["sha256"], datum["filename"]),
             "source": datum["local"],
             "sha256": datum["sha256"],
             "rate_kbps": component.get("shares", {}).get(placed["pool"]),
@@ -169,11 +176,141 @@ def _handed_on(run_pass, component, placed):
     ]
 
 
+def _data_path(run_pass, component, placed, sha256, filename):
+    """Return the path of a datum below the storage root: of the run, or of its reader where jobs share no files."""
+    layout = _layout(run_pass, component["of"])
+    if _platform_class(run_pass, placed).SHARED_FILES:
+        return layout.data(sha256, filename)[1:]
+    return f"{layout.component_dir[1:]}/data/{sha256}/{filename}"
+
+
+def _same_files(run_pass, one, other):
+    """Return whether jobs at two places see each other's files."""
+
+    def store(placed):
+        endpoint = run_pass.config.site(placed["site"]).endpoint(placed["endpoint"])
+        shared = _platform_class(run_pass, placed).SHARED_FILES
+        return (placed["site"], endpoint.data or endpoint.id) if shared else None
+
+    return store(one) is not None and store(one) == store(other)
+
+
+def _platform_class(run_pass, placed):
+    endpoint = run_pass.config.site(placed["site"]).endpoint(placed["endpoint"])
+    return sites.platform_class(endpoint.platform)
+
+
+def instance(run_pass, component, state):
+    """Return the parameters of `instance`: machines that are asked for, or the one that a component's work runs on.
+
+    A gang's machines are made before any data moves, all others when their turn comes.
+    """
+    if state == "present" and "hold_s" not in component and run_pass.told("turn", component["id"]) is None:
+        return f"what {component['id']} needs is made when its turn comes"
+    if component["kind"] in KEPT:
+        return _kept(run_pass, component, state)
+    if state == "absent":
+        return _given_back(run_pass, component)
+    worker = run_pass.component(component["of"]) if component["kind"] == "move_data" else component
+    if worker["kind"] not in WORK:
+        return f"a {component['kind']} component needs no machine"
+    placed = run_pass.placed(worker)
+    if not _on_machines(run_pass, placed):
+        return f"{placed['site']}/{placed['endpoint']} has machines of its own"
+    if not placed["submits"]:
+        return f"{worker['id']} was submitted already"
+    said = run_pass.config.site(placed["site"]).endpoint(placed["endpoint"]).machines
+    return [
+        {
+            **_machine(run_pass, placed, worker),
+            "run": run_pass.run,
+            "ports": [said.get("port", SSH_PORT)],
+        }
+    ]
+
+
+def _machine(run_pass, placed, component):
+    """Return what is the same of every machine of a component at a place."""
+    site = run_pass.config.site(placed["site"])
+    said = site.endpoint(placed["endpoint"]).machines
+    image = component.get("image") or said.get("images", {}).get(placed["arch"])
+    if image is None:
+        raise Invalid(
+            f"endpoint {placed['endpoint']} names no image for {placed['arch'] or 'what is of no known architecture'}.",
+            site=site.id,
+            way_out="Add it to `machines.images` in the site file.",
+        )
+    return {
+        **_place(run_pass, placed),
+        "state": "present",
+        "component": component["id"],
+        "pool": placed["pool"],
+        "image": image,
+        "cpu": component.get("cpu", 1),
+        "memory_mib": component.get("memory_mib"),
+        "accelerators": component.get("accelerators", 0) // component.get("nodes", 1),
+        "networks": list(said.get("networks", ())),
+        "login": True,
+    }
+
+
+def _kept(run_pass, component, state):
+    """The machines of a deployment: as many as the plan says, numbered, and none beyond them."""
+    base = {"deployment": run_pass.plan["deployment"], "component": component["id"]}
+    if state == "absent":
+        stood = run_pass.facts["stood"]
+        if stood is None:
+            return f"{component['id']} stays until its lease ends, or release.yml -e deployment={base['deployment']}"
+        kept = [item["id"] for item in run_pass.plan["components"] if item["kind"] in KEPT]
+        # The first sees to those as well that the newest plan has no more.
+        mine = [component["id"], *(sorted(set(stood) - set(kept)) if component["id"] == kept[0] else ())]
+        absent = {"deployment": base["deployment"], "state": "absent", "beyond": True}
+        return [
+            {**place, **absent, "component": name}
+            for name in mine
+            for place in _places(run_pass, {"pools": stood[name]})
+        ]
+    placed = run_pass.placed(component)
+    count = component.get("nodes", 1)
+    one = {**_machine(run_pass, placed, component), **base, "ports": component.get("ports", [])}
+    beyond = {**_place(run_pass, placed), **base, "state": "absent", "number": count + 1, "beyond": True}
+    if "surplus" not in run_pass.plan["deletions"]:
+        return [{**one, "number": number} for number in range(1, count + 1)]
+    return [*({**one, "number": number} for number in range(1, count + 1)), beyond]
+
+
+def _given_back(run_pass, component):
+    """The machine of a component whose outputs have left it, or of every one where everything is given back."""
+    if run_pass.facts["purpose"] == "release":
+        if component["kind"] not in WORK:
+            return f"a {component['kind']} component has no machine"
+        there = [one for one in _places(run_pass, component) if _on_machines(run_pass, one)]
+        absent = {"state": "absent", "run": run_pass.run, "component": component["id"]}
+        return [{**place, **absent} for place in there] or f"{component['id']} ran on no machine of ours"
+    if component["kind"] not in WORK:
+        return f"a {component['kind']} component has no machine"
+    placed = run_pass.placed(component)
+    if not _on_machines(run_pass, placed):
+        return f"{component['id']} ran on no machine of ours"
+    if not run_pass.succeeded():
+        return f"the run did not succeed; the machine of {component['id']} stays until release.yml"
+    # A pass after this one must not look for what is being removed.
+    run_pass.all_done()
+    return [{**_place(run_pass, placed), "state": "absent", "run": run_pass.run, "component": component["id"]}]
+
+
+def _on_machines(run_pass, placed):
+    """Return whether work at a place runs on machines that are made for it."""
+    return _platform_class(run_pass, placed).RESERVES == "standing"
+
+
 def _scratch(run_pass, component):
     if "scratch" not in run_pass.plan["deletions"]:
         return "the plan deletes nothing"
     if run_pass.facts["purpose"] == "apply" and not run_pass.succeeded():
         return "the run did not succeed; what it left stays until release.yml"
+    if component["kind"] in KEPT:
+        return "it leaves no files at a site"
     if component["kind"] in WORK:
         path = f"{run_pass.run}/{component['id']}"
     elif component["kind"] == "move_data" and "file" in component["datum"]:
@@ -188,6 +325,9 @@ def _scratch(run_pass, component):
         places = [_place(run_pass, run_pass.placed(component))]
     else:
         places = _places(run_pass, component)
+    places = [place for place in places if not _on_machines(run_pass, place)]
+    if not places:
+        return "its files go with the machine that they are on"
     return [{**place, "state": "absent", "path": path} for place in places]
 
 
@@ -205,7 +345,7 @@ def artifact(run_pass, component, state):
         dest = artifact_path(run_pass, component)
     elif not run_pass.placed(component)["submits"]:
         return f"{component['of']} was submitted already; its data are not needed again"
-    elif run_pass.placed(component)["site"] == placed["site"]:
+    elif _same_files(run_pass, run_pass.placed(component), placed):
         dest = None
     else:
         dest = run_pass.store.run_dir(run_pass.run) / "handed_on" / datum["from"]
@@ -245,6 +385,8 @@ def reservation(run_pass, component, state):
         return [{**_place(run_pass, placed), **base}]
     if not placed["submits"]:
         return f"{component['id']} was submitted already"
+    if refusal := run_pass.refusal_of_all():
+        return f"nothing is held, because nothing begins: {refusal[1]}"
     return [
         {
             **_place(run_pass, placed),
@@ -266,10 +408,18 @@ def _is_over(run_pass, component, placed):
 
 
 def link(name, asked):
-    """Return the name of the link that a verb's transfer moves on, or None where it has no share of one."""
+    """Return what only one worker of a pass may be at: the link of a transfer, or a machine; None for all else."""
+    if name == "instance":
+        return f"machine-{asked['component']}"
     if not asked.get("rate_kbps"):
         return None
     return f"controller-{asked['site']}" if name == "dataset" else f"{asked['site']}-controller"
 
 
-PARAMETERS = {"artifact": artifact, "dataset": dataset, "job": job, "reservation": reservation}
+PARAMETERS = {
+    "artifact": artifact,
+    "dataset": dataset,
+    "instance": instance,
+    "job": job,
+    "reservation": reservation,
+}

@@ -45,11 +45,14 @@ class RunPass:
 
     # -- opening and finding ---------------------------------------------------------------------------
     @classmethod
-    def open(cls, *, store, plan_dir, digest, config, check, may_start, purpose, pid, components=None, done=False):
+    def open(
+        cls, *, store, plan_dir, digest, config, check, may_start, purpose, pid, components=None, done=False, stood=None
+    ):
         """Begin a pass; the pass before it in the same process, if any, is over.
 
         components: the ids of those that take part, None for all. done: every component ended well in an earlier
-        pass, and only the giving back is left.
+        pass, and only the giving back is left. stood: of a deployment that is given back, component → the pools where
+        its machines may stand, whichever plan put them there.
         """
         facts = {
             "store": str(store.root),
@@ -62,6 +65,7 @@ class RunPass:
             "pid": pid,
             "components": components,
             "done": done,
+            "stood": stood,
             "id": f"{clock.now()}-{pid}",
         }
         for old in _folder().glob("swb-*.json"):
@@ -156,6 +160,19 @@ class RunPass:
         if found.get("error"):
             raise Conflict(found["error"], details={"placed": found})
         return found
+
+    def refusal_of_all(self):
+        """Return (culprit, sentence) where a plan with a gang may not begin: all have a place, or none starts.
+
+        What runs already goes on: then it is the culprit alone that fails, and a later pass may place it.
+        """
+        if not self.plan.get("gangs"):
+            return None
+        places = {item["id"]: self.told("placed", item["id"]) for item in self.plan["components"] if "of" not in item}
+        if any(place and place["found"] for place in places.values()):
+            return None
+        culprit = next((name for name, place in places.items() if place and place.get("error")), None)
+        return (culprit, f"{culprit} has no place") if culprit else None
 
     def all_done(self):
         """Keep in the journal, before anything is given back, that every component ended well."""

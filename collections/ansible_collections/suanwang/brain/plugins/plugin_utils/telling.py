@@ -98,6 +98,11 @@ _SENTENCES = {
     ),
     "found": lambda event: f"is there already, {event.get('state') or 'state unknown'}.",
     "submitted": _submitted,
+    "made": lambda event: f"is made as {event['native_id']}, {event.get('state') or 'state unknown'}.",
+    "reachable": lambda event: (
+        f"{event['machine']} is reached at {event['public']['address']}:{event['public']['port']}"
+        f" ({event['private']['address']}:{event['private']['port']} inside)."
+    ),
     "served": lambda event: f"serves as {event['native_id']}, {event.get('state') or 'state unknown'}.",
     "doubt": lambda event: f"in doubt: {event['message']}",
     "unreachable": lambda event: f"waits for the site: {event['message']}",
@@ -105,6 +110,7 @@ _SENTENCES = {
     "evaluated": lambda event: (
         f"measured {float(event['accuracy']):.4f} on {event['rows']} withheld rows: {event['path']}"
     ),
+    "used": lambda event: f"had its nodes from {event.get('started', '?')} to {event.get('ended', '?')}.",
     "end": _end,
     "done": lambda event: "Every component ended well; what is no longer needed is given back.",
     "interrupted": lambda event: "Interrupted; what runs at the sites goes on.",

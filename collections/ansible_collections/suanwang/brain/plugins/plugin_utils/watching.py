@@ -24,16 +24,19 @@ from .perception import with_use
 #: Alarms are read so many times in one interval.
 ALARMS_AN_INTERVAL = 3
 #: The part of an interval that is planned: the rest is for waking up and writing.
-PLANNED = 0.9
+PLANNED = 0.8
 SHORTEST_S = 1.0
 USAGE_S = 600
 
 
 class Watch:
-    """rounds: how often each endpoint is read before it ends, None: for ever. lines: a queue of text, for a person."""
+    """rounds: how often each endpoint is read before it ends; for_s: so long at most; both None: for ever.
 
-    def __init__(self, config, store, rounds=None):
-        self.config, self.store, self.rounds = config, store, rounds
+    lines: a queue of text, for a person.
+    """
+
+    def __init__(self, config, store, rounds=None, for_s=None):
+        self.config, self.store, self.rounds, self.for_s = config, store, rounds, for_s
         self.lines = queue.SimpleQueue()
         self.reads = {}
         self._over = threading.Event()
@@ -42,12 +45,15 @@ class Watch:
         self._error = None
 
     def run(self, show):
-        """Watch until every endpoint had its rounds. show: called with each line, in this thread."""
+        """Watch until every endpoint had its rounds, or time is over. show: called with each line, in this thread."""
+        until = None if self.for_s is None else time.monotonic() + self.for_s
         targets = [(site, endpoint) for site in self.config.sites.values() for endpoint in site.platforms]
         threads = [threading.Thread(target=self._guarded, args=target, daemon=True) for target in targets]
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads) or not self.lines.empty():
+            if until is not None and time.monotonic() >= until:
+                self._over.set()
             try:
                 show(self.lines.get(timeout=0.5))
             except queue.Empty:

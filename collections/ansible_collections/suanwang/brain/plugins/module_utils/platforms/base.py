@@ -20,7 +20,7 @@ except ImportError:  # ansible-test imports this file without our requirements
 VERBS = (
     "ping pools alarms usage quota set_quota reserve reservation release put_dataset dataset remove_dataset"
     " submit job jobs cancel log fetch_artifact serve inference_service unserve"
-    " create_instance instance delete_instance"
+    " create_instance instance delete_instance access set_access remove_access"
 ).split()
 
 
@@ -63,6 +63,8 @@ class Platform:
     OBSERVES = False
     #: How it holds what a run will need: `reservation`, `standing` (what runs there holds it), or `none`.
     RESERVES = "none"
+    #: Jobs of one run at one endpoint see each other's files. Where not, each has a machine of its own.
+    SHARED_FILES = True
     #: verb → why not. A verb that is not here works.
     CAPABILITIES = dict.fromkeys(VERBS, "This platform file has no such verb.")
 
@@ -86,6 +88,11 @@ class Platform:
         if sentence is None and own and getattr(cls, verb) is own:
             return "this platform file has no such verb."
         return sentence
+
+    @classmethod
+    def runs_jobs(cls, endpoint):
+        """Return whether work of plans can be placed at an endpoint of this platform."""
+        return cls.can("submit") is None
 
     def refuse(self, verb):
         raise Unsupported(f"{self.NAME} cannot {verb}: {self.can(verb)}", site=self.site.id, request=verb)
@@ -181,8 +188,27 @@ class Platform:
         """Ask for the end of an Instance. One that is gone is fine."""
         self.refuse("delete_instance")
 
+    def access(self, name, group):
+        """Return the Access that a machine has, or would have by what carries its name already; None without any."""
+        self.refuse("access")
+
+    def set_access(self, spec):
+        """Bring what reaches the machine of an InstanceSpec to exactly its ports; return its Access.
+
+        Each thing is looked for by its name before it is made, so that a call may be repeated.
+        """
+        self.refuse("set_access")
+
+    def remove_access(self, name, group):
+        """Remove what lets others reach a machine. What is gone is fine, and a group that others use stays."""
+        self.refuse("remove_access")
+
     # -- files: by the endpoint that the site file names under `data` -----------------------------------------
     @property
     def files(self):
         """Return the ssh.Files of the data endpoint."""
         return self.connection.files()
+
+    def files_of(self, run, component):
+        """Return the files that the job of a component works on, as SiteFiles; None where they are gone with it."""
+        return self.files

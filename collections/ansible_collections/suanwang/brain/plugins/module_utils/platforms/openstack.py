@@ -15,42 +15,41 @@ unique: a create whose answer is lost is looked up, and never sent again blindly
 from __future__ import annotations
 
 import base64
+import dataclasses
 import functools
 import re
 
-from ..errors import BrainError
+from .. import names
 from ..errors import Conflict
-from ..errors import Invalid
 from ..errors import NotFound
-from ..errors import QuotaExceeded
 from ..errors import Refused
 from ..errors import Unauthorized
 from ..errors import Unreachable
+from ..jobfile import Layout
+from ..machines.jobs import Jobs
+from ..machines.login import Access
 from ..resources import Address
 from ..resources import Instance
+from ..resources import JOB_ENDED
 from ..resources import Quota
 from . import openstack_text as text
-from .base import compiled
 from .base import NameRule
-from .base import Platform
-from .base import VERBS
+from .openstack_net import Net
+from .openstack_talk import Cloud
+from .openstack_talk import in_domain
+from .openstack_talk import VERSIONS
 
-# -- LOGIN: with native_user (or domain/user) in project native_account by password; without, an application
-#    credential, whose file holds its id and its secret, one a line ------------------------------------
-AUTH = "/v3"
-DOMAIN = "Default"
+# -- LOGIN: openstack_talk
 
-# -- PATHS: service → path; microversions are the newest that both sides know -----------------------
-VERSIONS = {"compute": "2.90", "placement": "1.39"}
+# -- PATHS: service → path --------------------------------------------------------------------------
 AGGREGATES, HYPERVISORS, FLAVORS = "/os-aggregates", "/os-hypervisors/detail", "/flavors/detail"
 ZONES, SERVERS = "/os-availability-zone", "/servers/detail"
 QUOTA, QUOTAS = "/os-quota-sets/{}", "/os-quota-sets/{}/detail"
 SERVER, NEW_SERVER = "/servers/{}", "/servers"
 PROVIDERS, CANDIDATES, USAGES = "/resource_providers", "/allocation_candidates", "/usages"
-PROJECTS, IMAGES, NETWORKS = "/projects", "/images", "/networks"  # below the version that the service itself names
-PAGES = 200
-#: Seconds for one call, which it may hang for as long as it likes otherwise.
-TIMEOUT_S = 30
+PROJECTS, IMAGES = "/projects", "/images"  # below the version that the service itself names
+#: Which pool a machine was asked for in, among its metadata: neither zone nor flavor alone tells.
+POOL = "swb_pool"
 
 # -- FIELDS: theirs → ours -------------------------------------------------------------------------
 FIELDS = {
@@ -76,25 +75,14 @@ _WORDS = {
 }
 STATES = {word: state for state, listed in _WORDS.items() for word in listed.split()}
 
-# -- ERRORS: HTTP status → our class and the way out; 403 is told apart by its words -----------------
-ERRORS = {
-    400: (Invalid, None),
-    401: (Unauthorized, "Renew the credential, or ask the site for the right."),
-    403: (Unauthorized, "Ask the site for the right."),
-    404: (NotFound, None),
-    406: (Refused, "It speaks another version of its API."),
-    409: (Conflict, None),
-    413: (QuotaExceeded, "Ask for less, or have the quota raised."),
-}
-OVER_QUOTA = re.compile(r"quota|OverLimit|exceed", re.IGNORECASE)
-_RAISE = "Ask for less, release what is not needed (also machines in ERROR hold quota), or have the quota raised."
+# -- ERRORS: openstack_talk
 
-_NO_JOBS = "it makes machines, and runs no jobs: work goes over SSH to instances of ours."
+_NO_DATA = "it moves no files of its own: they go over SSH to the machine of the component that reads them."
 _NO_ALARMS = "its API keeps none: a machine that is down is missing from what is free, and a Prometheus tells alarms."
 _STANDING = "what it holds is standing: an instance has its share from its start to its end."
 
 
-class OpenStack(Platform):
+class OpenStack(Cloud):
     """One region of one cloud, as one user in one project."""
 
     NAME = "openstack"
@@ -102,19 +90,24 @@ class OpenStack(Platform):
     FIND_BY_NAME = "exact"
     KEEPS_LABEL = True
     RESERVES = "standing"
+    SHARED_FILES = False
+    FIELDS = FIELDS
     CAPABILITIES = {
-        **dict.fromkeys(set(VERBS), _NO_JOBS),
         "alarms": _NO_ALARMS,
         "usage": "it knows what it has given away, which stands in its pools, and measures nothing.",
+        **dict.fromkeys(("put_dataset", "dataset", "remove_dataset", "log", "fetch_artifact"), _NO_DATA),
         **dict.fromkeys(("reserve", "reservation", "release"), _STANDING),
         **dict.fromkeys(("serve", "inference_service", "unserve"), "it makes machines, and knows no models."),
     }
-    for _verb in "ping pools quota set_quota create_instance instance delete_instance".split():
-        del CAPABILITIES[_verb]
 
     def __init__(self, connection):
         super().__init__(connection)
-        self._versions = {}
+        self._machines_of = {}
+
+    @classmethod
+    def runs_jobs(cls, endpoint):
+        """Work goes over SSH to machines of ours, where the site file says how they are made."""
+        return bool(endpoint.machines)
 
     # -- perception --------------------------------------------------------------------------------
     def ping(self):
@@ -137,7 +130,7 @@ class OpenStack(Platform):
 
     def quota(self):
         """Return the project's limits and use. Cards are used without a limit: Nova has no quota for them."""
-        body = self._checked("GET", "compute", QUOTAS.format(self._project))
+        body = self.checked("GET", "compute", QUOTAS.format(self._project))
         found = [Quota(*row, tenant=self.connection.tenant) for row in text.quotas(body["quota_set"])]
         usages = self._placement_usages()
         if usages is not None:
@@ -147,19 +140,31 @@ class OpenStack(Platform):
     def set_quota(self, account, limits):
         """Set limits of a project, ``domain/project`` or its name. Below what is in use is Invalid, as Nova says."""
         domain, name = in_domain(account)
-        found = self._checked("GET", "identity", PROJECTS, {"name": name})["projects"]
+        found = self.checked("GET", "identity", PROJECTS, {"name": name})["projects"]
         if len(found) > 1:
-            domains = self._checked("GET", "identity", "/domains", {"name": domain})["domains"]
+            domains = self.checked("GET", "identity", "/domains", {"name": domain})["domains"]
             found = [row for row in found if row["domain_id"] in [one["id"] for one in domains]]
-        project = self._only(found, "project", name)
-        self._checked("PUT", "compute", QUOTA.format(project), json={"quota_set": text.quota_set(limits)})
+        project = self.only(found, "project", name)
+        self.checked("PUT", "compute", QUOTA.format(project), json={"quota_set": text.quota_set(limits)})
+
+    @functools.cached_property
+    def _sees_all(self):
+        """Whether our account may see machines; a mere tenant may not."""
+        try:
+            self.checked("GET", "compute", HYPERVISORS, {"limit": 1})
+            self.checked("GET", "placement", PROVIDERS, {"name": "-"})
+        except Unauthorized as error:
+            if error.details.get("status") != 403:
+                raise
+            return False
+        return True
 
     def _machines(self):
         """Return text.Machines: what Placement says they have, and what Nova says of their health."""
         zones = {host: row["zone"] for row in self._rows("aggregate", "compute", AGGREGATES) for host in row["hosts"]}
         nova = {row["id"]: row for row in self._rows("hypervisor", "compute", HYPERVISORS)}
         providers = self._rows("provider", "placement", PROVIDERS)
-        seen = self._checked("GET", "placement", CANDIDATES, {"resources": "VCPU:1", "limit": 100000})
+        seen = self.checked("GET", "placement", CANDIDATES, {"resources": "VCPU:1", "limit": 100000})
         summaries = dict(seen["provider_summaries"])
         for row in providers:  # what is full is no candidate
             if row["id"] not in summaries:
@@ -168,14 +173,14 @@ class OpenStack(Platform):
 
     def _summary(self, provider):
         path = f"{PROVIDERS}/{provider}"
-        inventories = self._checked("GET", "placement", f"{path}/inventories")["inventories"]
-        usages = self._checked("GET", "placement", f"{path}/usages")["usages"]
-        traits = self._checked("GET", "placement", f"{path}/traits")["traits"]
+        inventories = self.checked("GET", "placement", f"{path}/inventories")["inventories"]
+        usages = self.checked("GET", "placement", f"{path}/usages")["usages"]
+        traits = self.checked("GET", "placement", f"{path}/traits")["traits"]
         return text.summary(inventories, usages, traits)
 
     def _placement_usages(self):
         try:
-            return self._checked("GET", "placement", USAGES, {"project_id": self._project})["usages"]
+            return self.checked("GET", "placement", USAGES, {"project_id": self._project})["usages"]
         except (Unauthorized, NotFound, Refused):
             return None
 
@@ -208,18 +213,18 @@ class OpenStack(Platform):
             "flavorRef": flavor["id"],
             "imageRef": self._image(spec.image),
             "availability_zone": zone,
-            "metadata": spec.label,
-            "networks": [{"uuid": self._network(name)} for name in spec.networks] or "auto",
+            "metadata": {**spec.label, POOL: self._pool(spec.pool)},
+            "networks": self._networks(spec),
         }
         if spec.user_data:
             server["user_data"] = base64.b64encode(spec.user_data.encode()).decode()
-        body = self._checked("POST", "compute", NEW_SERVER, json={"server": server})
+        body = self.checked("POST", "compute", NEW_SERVER, json={"server": server})
         return Instance(
             id=body["server"]["id"],
             name=spec.name,
             state="starting",
             native_state="BUILD",
-            pool=spec.pool,
+            pool=self._pool(spec.pool),
             native_type=flavor["name"],
             label=dict(spec.label),
         )
@@ -227,198 +232,163 @@ class OpenStack(Platform):
     def delete_instance(self, instance):
         """Ask for the end, if the id is still that of the name."""
         try:
-            found = self._checked("GET", "compute", SERVER.format(instance.id))["server"]
+            found = self.checked("GET", "compute", SERVER.format(instance.id))["server"]
             if found["name"] == instance.name:
-                self._checked("DELETE", "compute", SERVER.format(instance.id))
+                self.checked("DELETE", "compute", SERVER.format(instance.id))
         except NotFound:
             return
 
     def _image(self, name):
-        body = self._checked("GET", "image", IMAGES, {"name": name, "status": "active", "limit": 2})
-        return self._only(body["images"], "image", name)
-
-    def _network(self, name):
-        return self._only(self._checked("GET", "network", NETWORKS, {"name": name})["networks"], "network", name)
-
-    def _only(self, rows, kind, name):
-        if len(rows) == 1:
-            return rows[0]["id"]
-        said = f"there are several {kind}s named {name!r}." if rows else f"there is no {kind} {name!r}."
-        raise NotFound(said, site=self.site.id, way_out=f"Name one {kind} that the project sees.")
+        body = self.checked("GET", "image", IMAGES, {"name": name, "status": "active", "limit": 2})
+        return self.only(body["images"], "image", name)
 
     def _instance(self, row):
         state = STATES.get(row["state"], "unknown")
         if row["task"] == "deleting":
             state = "stopping"
+        label = dict(row["label"] or {})
+        floating = self._net.floating(row["name"]) if state == "running" else None
         return Instance(
             id=row["id"],
             name=row["name"],
             state=state,
             native_state="/".join(filter(None, (row["state"], row["task"]))),
             reason=(row["fault"] or "").strip() or None,
-            pool=None,
+            pool=label.pop(POOL, None),
             native_type=row["type"],
-            addresses=tuple(Address(*one) for one in text.addresses(row["addresses"], self.site.address_map)),
-            label=row["label"] or {},
+            addresses=tuple(Address(*one) for one in text.addresses(row["addresses"], self.site.address_map, floating)),
+            label=label,
             created=row["created"],
         )
 
-    # -- asking ------------------------------------------------------------------------------------
+    def _pool(self, pool):
+        """Return the id of a pool that is given by its id or its name."""
+        return f"{self.site.id}/{self.endpoint.id}/{pool.rpartition('/')[2]}"
+
+    # -- what reaches them -------------------------------------------------------------------------
     @functools.cached_property
-    def _cloud(self):
-        """Return openstacksdk's connection over our session."""
-        library = _library(self.site.id)
-        session = library.Session(
-            auth=library.auth(f"{self.connection.http.base}{AUTH}", self.account, self.connection.secret()),
-            session=self.connection.http.lend(TIMEOUT_S),
-            redirect=False,
-        )
-        return library.Connection(session=session, region_name=self.endpoint.region)
+    def _net(self):
+        return Net(self)
 
-    @functools.cached_property
-    def _access(self):
-        return self._guarded("POST /v3/auth/tokens", lambda: self._cloud.session.auth.get_access(self._cloud.session))
+    def access(self, name, group):
+        return self._net.access(name, group)
 
-    @property
-    def _project(self):
-        return self._access.project_id
+    def set_access(self, spec):
+        return self._net.set(spec)
 
-    @functools.cached_property
-    def _sees_all(self):
-        """Whether our account may see machines; a mere tenant may not."""
-        try:
-            self._checked("GET", "compute", HYPERVISORS, {"limit": 1})
-            self._checked("GET", "placement", PROVIDERS, {"name": "-"})
-        except Unauthorized as error:
-            if error.details.get("status") != 403:
-                raise
-            return False
-        return True
+    def remove_access(self, name, group):
+        self._net.remove(name, group)
 
-    def _newest(self, service):
-        data = self._guarded(f"GET {service}", lambda: getattr(self._cloud, service).get_endpoint_data())
-        return text.version(data.max_microversion if data else None)
+    def _networks(self, spec):
+        """Return what a new server is attached to: our port on the first network, where one was made for it."""
+        if not spec.group:
+            return [{"uuid": self._net.network(name)} for name in spec.networks] or "auto"
+        port = self._net.port(spec.name)
+        if port is None:
+            raise Refused(f"there is no port {spec.name}.", site=self.site.id, way_out="Run the same again.")
+        return [{"port": port}, *({"uuid": self._net.network(name)} for name in spec.networks[1:])]
 
-    def _version(self, service):
-        """Return the microversion that is spoken with a service: the wanted one, or the newest that it has."""
-        wanted = VERSIONS.get(service)
-        if wanted and service not in self._versions:
-            self._versions[service] = min(wanted, self._newest(service) or wanted, key=text.number)
-        return self._versions.get(service)
-
-    def _rows(self, kind, service, path, params=None):
-        """Return the rows of a list, all of its pages: a full last page has a link to an empty one."""
-        found, asked = [], dict(params or {})
-        for _page in range(PAGES):
-            body = self._checked("GET", service, path, asked)
-            rows = compiled(FIELDS[kind]).search(body)
-            if rows is None:
-                raise Unreachable("the list is missing.", site=self.site.id, request=f"GET {path}")
-            found += rows
-            link = text.next_link(body)
-            if not link or not rows:
-                return found
-            asked = {**asked, **link}
-        raise Refused(f"the list has more than {PAGES} pages.", site=self.site.id, request=f"GET {path}")
-
-    def _checked(self, method, service, path, params=None, json=None):
-        """Return the JSON of a success; raise what it says otherwise."""
-        request = f"{method} {path}"
-        options = {"params": params, "microversion": self._version(service)}
-        if json is not None:
-            options["json"] = json
-        proxy = self._guarded(request, lambda: getattr(self._cloud, service))
-        # Past openstacksdk's own cache and statistics, which warn of themselves.
-        send = _library(self.site.id).send
-        answer = self._guarded(request, lambda: send(proxy, path, method, raise_exc=False, **options))
-        if answer.status_code >= 300:
-            raise self._error(answer, request)
-        body = text.body(answer)
-        if body is None and method == "GET":
-            raise Unreachable("it answered something that is no JSON.", site=self.site.id, request=request)
-        return body
-
-    def _guarded(self, request, call):
-        """Call openstacksdk; what it raises of its own becomes ours."""
-        try:
-            return call()
-        except BrainError as error:
-            raise error.at(self.site.id, request) from None
-        except Exception as error:  # two trees of its own, and their messages may hold addresses
-            raise _library(self.site.id).translated(error, self.site.id, request) from None
-
-    def _error(self, answer, request):
-        said = text.message(answer) or "no reason"
-        status = answer.status_code
-        kind, way_out = ERRORS.get(status, (Unreachable if status >= 500 else Refused, None))
-        if status == 403 and OVER_QUOTA.search(said):
-            kind, way_out = QuotaExceeded, _RAISE
-        return kind(
-            f"OpenStack says {status}, {said.rstrip('.')}.",
-            site=self.site.id,
-            request=request,
-            way_out=way_out,
-            details={"status": status, "request_id": answer.headers.get("X-Openstack-Request-Id")},
-        )
-
-
-@functools.cache
-def _library(site):
-    """Return what we use of openstacksdk; imported late, for a site without it needs none of it."""
-    try:
-        from keystoneauth1 import adapter
-        from keystoneauth1 import exceptions
-        from keystoneauth1 import session
-        from keystoneauth1.identity import v3
-        from openstack import connection
-        from openstack import exceptions as own
-    except ImportError:
-        raise Invalid(
-            "the Python library openstacksdk is missing.", site=site, way_out="Install requirements.txt."
-        ) from None
-
-    class Library:
-        Session = session.Session
-        Connection = connection.Connection
-        send = staticmethod(adapter.Adapter.request)
-
-        @staticmethod
-        def auth(url, account, secret):
-            if not account.user:
-                try:
-                    name, key = secret.split()
-                except ValueError:
-                    raise Invalid(
-                        f"the credential {account.credential} does not hold an id and a secret.",
-                        site=site,
-                        way_out="Put the application credential's id and secret into it, one a line.",
-                    ) from None
-                return v3.ApplicationCredential(url, application_credential_id=name, application_credential_secret=key)
-            user, project = in_domain(account.user), in_domain(account.account)
-            return v3.Password(
-                url,
-                username=user[1],
-                user_domain_name=user[0],
-                password=secret,
-                project_name=project[1],
-                project_domain_name=project[0],
+    # -- work, on machines of ours -------------------------------------------------------------------
+    def files_of(self, run, component):
+        """Return the ssh.Files of the machine of a component, or None where it has none."""
+        if not run or not component:
+            raise Refused(
+                "its files are those of its machines, and this path is of no component of a run.",
+                site=self.site.id,
+                way_out="Name a path that begins with <run>/<component>/.",
             )
+        found = self._machine(names.name(run, component))
+        return found and found.files
 
-        @staticmethod
-        def translated(error, site, request):
-            if isinstance(error, (exceptions.Unauthorized, exceptions.NotFound)):
-                # An application credential that was deleted is a 404 there.
-                said, kind, way_out = "the credential is not accepted", Unauthorized, "Renew the credential."
-            elif isinstance(error, (exceptions.EndpointNotFound, own.ConfigException)):
-                said, kind, way_out = "its catalogue has no such service", NotFound, "Check `region` in the site file."
-            else:
-                said, kind, way_out = f"{type(error).__name__} in openstacksdk", Unreachable, None
-            return kind(f"{said}.", site=site, request=request, way_out=way_out, details={"doubt": True})
+    def job(self, name):
+        """Return the Job of that name on its machine; None also where there is no machine, or it never came up."""
+        found = self._on_its_machine(name)
+        try:
+            return found and found[0].job(name, found[1])
+        except Unreachable:
+            # It may be gone, and its job with it.
+            del self._machines_of[self._machine_name(name)]
+            if self.instance(self._machine_name(name)):
+                raise
+            return None
 
-    return Library
+    def jobs(self):
+        """Return all Jobs on machines of ours that run."""
+        found = []
+        for row in self._rows("server", "compute", SERVERS, {"name": "^swb-"}):
+            mark = names.parse(row["name"])
+            machine = self._machine(row["name"]) if mark and not mark.attempt else None
+            if machine is None:
+                continue
+            folder = Layout(machine.files.root(), mark.run, mark.component).component_dir
+            _code, out, _err = machine.files.run(["ls", "--", folder])
+            for attempt in sorted(word for word in out.split() if re.fullmatch(r"a[1-9]\d{0,3}", word)):
+                name = names.name(mark.run, mark.component, int(attempt[1:]))
+                found.append(machine.job(name, f"{folder}/{attempt}"))
+        return [job for job in found if job]
 
+    def submit(self, spec):
+        """Start a job on the machine that was made for it."""
+        self.NAME_RULE.check(spec.name)
+        self._check_model(spec)
+        if spec.nodes > 1:
+            said = f"a job here has one machine, {spec.nodes} nodes are asked for."
+            raise Refused(said, site=self.site.id, way_out="Take a pool of a cluster.")
+        found = self._on_its_machine(spec.name)
+        if found is None:
+            raise Refused(
+                f"there is no machine that runs for {spec.name}.",
+                site=self.site.id,
+                way_out="Make it first, with suanwang.brain.instance and `login: true`.",
+            )
+        try:
+            return found[0].submit(dataclasses.replace(spec, pool=self._pool(spec.pool)))
+        except (Conflict, Refused, Unreachable) as error:
+            raise error.at(self.site.id) from None
 
-def in_domain(name):
-    """Return (domain, name) of ``name`` or ``domain/name``."""
-    domain, slash, rest = (name or "").partition("/")
-    return (domain, rest) if slash else (DOMAIN, domain)
+    def cancel(self, job):
+        """Ask for the end of a Job, if its id is still that of its name."""
+        found = self._on_its_machine(job.name)
+        there = found and found[0].job(job.name, found[1])
+        if there and there.id == job.id and there.state not in JOB_ENDED:
+            found[0].cancel(found[1])
+
+    def _check_model(self, spec):
+        _zone, wanted = text.place(spec.pool)
+        native = next((name for name in self.site.accelerators if text.family(name) == wanted), wanted)
+        has = self.site.accelerators.get(native, native)
+        if spec.accelerators and spec.accelerator not in (None, has):
+            said = f"pool {spec.pool} has no accelerator {spec.accelerator} (it has: {has})."
+            raise Refused(said, site=self.site.id, way_out="Take another pool.")
+
+    def _on_its_machine(self, name):
+        """Return (Jobs, work folder) of a job's name, or None where it can have no machine that runs."""
+        machine = self._machine(self._machine_name(name)) if names.parse(name) else None
+        if machine is None:
+            return None
+        mark = names.parse(name)
+        return machine, Layout(machine.files.root(), mark.run, mark.component, mark.attempt or 1).workdir
+
+    @staticmethod
+    def _machine_name(job):
+        mark = names.parse(job)
+        return names.name(mark.run, mark.component)
+
+    def _machine(self, name):
+        """Return the Jobs on the machine of that name; None where it is not there, or never came up."""
+        if name in self._machines_of:
+            return self._machines_of[name]
+        found = self.instance(name)
+        if found is None or found.state in ("starting", "failed", "stopping"):
+            return None
+        if found.state != "running":
+            raise Unreachable(
+                f"the machine {name} ({found.id}) is {found.native_state}, so what runs on it is not known.",
+                site=self.site.id,
+                way_out="Have it started there, or release the run.",
+            )
+        files = Access(self.connection).files(found)
+        machine = Jobs(files, f"{self.site.id}/{self.endpoint.id}", found.id)
+        files.root()
+        self._machines_of[name] = machine
+        return machine

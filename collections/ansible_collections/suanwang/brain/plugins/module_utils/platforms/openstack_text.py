@@ -291,15 +291,24 @@ def cards_used(usages):
 
 
 # -- addresses ---------------------------------------------------------------------------------------
-def addresses(networks, address_map):
-    """Yield (network, private, private port, public, public port): a row for every mapped port, else one without."""
+def addresses(networks, address_map, floating=None):
+    """Yield (network, private, private port, public, public port): a row for every mapped port, else one without.
+
+    floating: the floating address that Neutron tells, which Nova shows late. A floating address may be mapped once
+    more, where the cloud itself stands behind a translation.
+    """
     for network, rows in (networks or {}).items():
+        shown = [row["addr"] for row in rows if row.get("OS-EXT-IPS:type") == "floating"]
+        outside = [*shown, *([floating] if floating and floating not in shown else [])]
         for row in rows:
-            mapped = [one for one in address_map if one["private"]["address"] == row["addr"]]
-            for one in mapped:
-                yield network, row["addr"], one["private"]["port"], one["public"]["address"], one["public"]["port"]
-            if not mapped:
-                yield network, row["addr"], None, None, None
+            if row["addr"] in shown:
+                continue
+            for address in outside or [row["addr"]]:
+                mapped = [one for one in address_map if one["private"]["address"] == address]
+                for one in mapped:
+                    yield network, row["addr"], one["private"]["port"], one["public"]["address"], one["public"]["port"]
+                if not mapped:
+                    yield network, row["addr"], None, address if outside else None, None
 
 
 # -- answers -----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pathlib
 
 from ..errors import Corrupt
 from ..errors import NotFound
+from .look import files_of
 from .look import layout_of
 from .look import look_at_all
 from .patience import of_a_run
@@ -69,7 +70,7 @@ def _bring(platform, params, check, report):
     there = dest.is_file() and sha256_of(dest) == stated["sha256"]
     if not there and not check:
         report("intent", message=f"fetch {stated['path']}")
-        platform.files.fetch(
+        files_of(platform, params).fetch(
             stated["path"],
             dest,
             sha256=stated["sha256"],

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from ..errors import Invalid
+from ..errors import NotFound
 from ..errors import Refused
+from ..names import owner
 from ..plain import to_plain
 from .patience import of_a_run
 from .patience import patiently
@@ -15,6 +17,8 @@ from .verb import PLANNED
 from .verb import Verb
 
 _INFO = {"path": {"type": "str", "required": True}}
+#: How often a folder that vanishes while it is removed is removed on.
+TRIES = 20
 _OPTIONS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "path": {"type": "str"},
@@ -25,8 +29,8 @@ _OPTIONS = {
 }
 
 
-def absolute(platform, path):
-    """Return a path below the storage root as an absolute one there; raise Invalid where it leaves it."""
+def files_at(platform, path):
+    """Return the files in which a path lies; raise Invalid where it leaves the storage root."""
     parts = path.split("/")
     if path.startswith("/") or ".." in parts or not all(parts):
         raise Invalid(
@@ -34,13 +38,13 @@ def absolute(platform, path):
             site=platform.site.id,
             way_out="Name a relative path without `..`.",
         )
-    return f"{platform.files.root()}/{path}"
+    return platform.files_of(*owner(path))
 
 
-def put(platform, source, path, **options):
+def put(files, source, path, **options):
     """Put a file as the site's files do. Servers have one word for a full disk and all else: then ours is added."""
     try:
-        return platform.files.put(source, path, **options)
+        return files.put(source, path, **options)
     except Refused as error:
         error.way_out = (
             error.way_out or "Look at space, quota and rights of the storage there, then run the same again."
@@ -50,19 +54,26 @@ def put(platform, source, path, **options):
 
 def _run(platform, params, check, report):
     if params["state"] == "absent":
-        where = f"{platform.site.id}: {absolute(platform, params['path'])}"
-        return _remove(platform, params["path"], where, check, report)
+        return _remove(platform, params["path"], check, report)
     report("intent", message=f"put {params['path']} to {platform.site.id}")
     # What arrived stays there as a part, so trying again goes on from it.
     return patiently(lambda: _put(platform, params, check, report), report, patience_s=of_a_run(params, check))
 
 
 def _put(platform, params, check, report):
-    path = absolute(platform, params["path"])
+    wanted, files = f"sha256 {params['sha256']}", files_at(platform, params["path"])
+    if files is None and check:
+        return {"changed": True, "dataset": None, "diff": diff(f"{platform.site.id}: {params['path']}", [], [wanted])}
+    if files is None:
+        raise NotFound(
+            f"there is no machine that could take {params['path']}.",
+            site=platform.site.id,
+            way_out="Make the machine of its component first.",
+        )
+    path = f"{files.root()}/{params['path']}"
     where = f"{platform.site.id}: {path}"
-    wanted = f"sha256 {params['sha256']}"
     changed = put(
-        platform,
+        files,
         params["source"],
         path,
         sha256=params["sha256"],
@@ -70,7 +81,7 @@ def _put(platform, params, check, report):
         report=lambda state: report("progress", **state),
         check=check,
     )
-    found = None if check and changed else platform.files.dataset(path)
+    found = None if check and changed else files.dataset(path)
     return {
         "changed": changed,
         "dataset": to_plain(found) if found else None,
@@ -78,13 +89,16 @@ def _put(platform, params, check, report):
     }
 
 
-def _remove(platform, relative, where, check, report):
-    path = absolute(platform, relative)
-    there = platform.files.exists(path)
+def _remove(platform, relative, check, report):
+    files = files_at(platform, relative)
+    root = files.root() if files else ""
+    path = f"{root}/{relative}"
+    where = f"{platform.site.id}: {path}"
+    there = bool(files) and files.exists(path)
     if there and not check:
         report("intent", message=f"remove {where}")
-        platform.files.remove_tree(path)
-        _remove_empty_parents(platform, relative)
+        _remove_tree(files, path)
+        _remove_empty_parents(files, relative)
     return {
         "changed": there,
         "dataset": None,
@@ -92,17 +106,28 @@ def _remove(platform, relative, where, check, report):
     }
 
 
-def _remove_empty_parents(platform, path):
-    root = platform.files.root()
+def _remove_tree(files, path):
+    """Remove a folder. Another component may be removing the same: what is gone is fine, what is left is tried again."""
+    for _again in range(TRIES):
+        try:
+            return files.remove_tree(path)
+        except NotFound:
+            if not files.exists(path):
+                return None
+    return files.remove_tree(path)
+
+
+def _remove_empty_parents(files, path):
     parts = path.split("/")[:-1]
     while parts:
-        if not platform.files.remove_if_empty("/".join([root, *parts])):
+        if not files.remove_if_empty("/".join([files.root(), *parts])):
             return  # something else of the run is still there
         parts.pop()
 
 
 def _info(platform, params, check, report):
-    found = platform.files.dataset(absolute(platform, params["path"]))
+    files = files_at(platform, params["path"])
+    found = files.dataset(f"{files.root()}/{params['path']}") if files else None
     return {"changed": False, "dataset": to_plain(found) if found else None}
 
 

@@ -126,7 +126,7 @@ def _spec(platform, params, name, label):
     files = platform.files
     # By content: copies of the older one still read theirs while the new ones start.
     layout = Layout(files.root(), params["deployment"], f"{params['component']}/{label[-16:]}")
-    put(platform, params["code"]["source"], layout.archive, sha256=params["code"]["sha256"])
+    put(files, params["code"]["source"], layout.archive, sha256=params["code"]["sha256"])
     root = files.root()
     return ServiceSpec(
         name=name,

@@ -4,6 +4,7 @@
 """instance, instance_info: a machine of ours, found by its name before any is asked for.
 
 Names are not unique on a cloud, so a lost answer is followed by a look, and never by a second request at once.
+What lets others reach it is made before it and brought up to date in place; it is removed with it.
 """
 
 from __future__ import annotations
@@ -17,22 +18,27 @@ from ..errors import NotFound
 from ..errors import Refused
 from ..errors import Timeout
 from ..errors import Unreachable
+from ..machines.login import Access
+from ..machines.login import reach
 from ..names import deployed
 from ..names import name as name_of
 from ..plain import to_plain
 from ..resources import InstanceSpec
+from .patience import FIRST_PAUSE_S
 from .patience import looked_for
 from .patience import of_a_run
 from .patience import PATIENCE_S
 from .patience import patiently
 from .patience import SETTLE_S
 from .verb import diff
+from .verb import PLANNED
 from .verb import Verb
 
 _MARK = {
     "run": {"type": "str"},
     "deployment": {"type": "str"},
-    "component": {"type": "str", "required": True},
+    "component": {"type": "str"},
+    "number": {"type": "int", "default": 1},
 }
 _OPTIONS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -45,17 +51,37 @@ _OPTIONS = {
     "accelerators": {"type": "int", "default": 0},
     "networks": {"type": "list", "elements": "str", "default": []},
     "user_data": {"type": "str"},
+    "ports": {"type": "list", "elements": "int"},
+    "login": {"type": "bool", "default": False},
+    "beyond": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "timeout_s": {"type": "int", "default": 600},
     "poll_s": {"type": "float", "default": 2.0},
+    **PLANNED,
 }
-_RULES = {"mutually_exclusive": [("run", "deployment")], "required_one_of": [("run", "deployment")]}
+_RULES = {
+    "mutually_exclusive": [("run", "deployment"), ("user_data", "login")],
+    "required_if": [
+        ("planned", False, ("site", "component")),
+        ("planned", False, ("run", "deployment"), True),
+        ("beyond", True, ("deployment",)),
+    ],
+}
+_INFO_RULES = {"mutually_exclusive": [("run", "deployment")], "required_one_of": [("run", "deployment")]}
 _WELL = ("running", "stopped", "suspended")
 
 
-def _name(platform, params):
+def _group(platform, params):
+    """Return the name of what machines of one component share, which is that of the first."""
     named = deployed if params["deployment"] else name_of
     return platform.NAME_RULE.check(named(params["deployment"] or params["run"], params["component"]))
+
+
+def _name(platform, params):
+    group = _group(platform, params)
+    if params["number"] < 1:
+        raise Invalid(f"`number` is {params['number']}, and has to be 1 at least.", details={"field": "number"})
+    return group if params["number"] == 1 else platform.NAME_RULE.check(f"{group}-{params['number']}")
 
 
 def _label(platform, params):
@@ -70,22 +96,30 @@ def _label(platform, params):
 
 def _present(platform, params, check, report):
     spec = _spec(platform, params)
-    found = patiently(lambda: platform.instance(spec.name), report, patience_s=of_a_run(params, check))
-    if found:
-        _check_label(platform, spec, found)
-    changed = found is None
-    header = f"{platform.site.id}: {spec.pool}"
-    if changed and not check:
+    patience_s = of_a_run(params, check)
+    there = patiently(lambda: platform.instance(spec.name), report, patience_s=patience_s)
+    if there:
+        _check_label(platform, spec, there)
+    now = (
+        patiently(lambda: platform.access(spec.name, spec.group), report, patience_s=patience_s) if spec.group else None
+    )
+    opens = spec.group is not None and (now is None or bool(now.missing) or now.ports != spec.ports)
+    found = there
+    if opens and not check:
+        _open(platform, spec, report)
+    if there is None and not check:
         found = _create_once(platform, spec, report)
-        report("submitted", native_id=found.id, state=found.state)
+        report("made", native_id=found.id, state=found.state)
     if found and params["wait"] and not check:
         found = _wait(platform, params, found, report)
     if found and not found.pool:
         found = replace(found, pool=spec.pool)
+    before = _described(platform, spec, now.ports if now else ()) if there else []
     return {
-        "changed": changed,
+        "changed": there is None or opens,
         "instance": to_plain(found) if found else None,
-        "diff": diff(header, [], _described(spec) if changed else []),
+        "endpoints": _endpoints(found, spec.ports),
+        "diff": diff(f"{platform.site.id}: {spec.pool}", before, _described(platform, spec, spec.ports)),
     }
 
 
@@ -93,8 +127,15 @@ def _spec(platform, params):
     for needed in ("pool", "image"):
         if not params[needed]:
             raise Invalid(f"an instance needs `{needed}`.", site=platform.site.id)
+    for number in params["ports"] or ():
+        if not 1 <= number <= 65535:
+            raise Invalid(f"there is no TCP port {number}.", way_out="Take 1 to 65535.", details={"field": "ports"})
+    name = _name(platform, params)
+    user_data = params["user_data"]
+    if params["login"]:
+        user_data = Access(platform.connection).user_data(name, rights=bool(params["deployment"]))
     return InstanceSpec(
-        name=_name(platform, params),
+        name=name,
         label=_label(platform, params),
         pool=params["pool"],
         image=params["image"],
@@ -103,14 +144,34 @@ def _spec(platform, params):
         memory_gib=params["memory_mib"] / 1024 if params["memory_mib"] else None,
         accelerators=params["accelerators"],
         networks=tuple(params["networks"]),
-        user_data=params["user_data"],
+        user_data=user_data,
+        ports=tuple(sorted(set(params["ports"] or ()))),
+        group=None if params["ports"] is None else _group(platform, params),
     )
 
 
-def _described(spec):
+def _described(platform, spec, ports):
     size = spec.native_type or f"{spec.cpu} vCPU, {spec.memory_gib or 0:g} GiB, {spec.accelerators} card(s)"
     networks = ", ".join(spec.networks) or "the project's own"
-    return [f"instance {spec.name}", f"  size: {size}", f"  image: {spec.image}", f"  networks: {networks}"]
+    lines = [f"instance {spec.name}", f"  size: {size}", f"  image: {spec.image}", f"  networks: {networks}"]
+    if spec.group:
+        external = platform.endpoint.machines.get("external")
+        lines.append(f"  floating address: {f'one of {external}' if external else 'none'}")
+        lines += [f"  open to all: TCP {number}, by rule of security group {spec.group}" for number in ports]
+    return lines
+
+
+def _endpoints(found, ports):
+    """Return where each open port of a machine is, inside its network and from here; nothing of what is not known."""
+    rows = []
+    for number in ports if found and found.addresses else ():
+        outside = reach(found, number)
+        if outside:
+            inside = {"address": found.addresses[0].private, "port": number}
+            rows.append(
+                {"port": number, "private": inside, "public": dict(zip(("address", "port"), outside, strict=True))}
+            )
+    return rows
 
 
 def _check_label(platform, spec, found):
@@ -144,6 +205,20 @@ def _create_once(platform, spec, report):
         pause = min(pause * 2, 15.0)
 
 
+def _open(platform, spec, report):
+    """Bring what reaches it up to date. Where no answer came, what is there is looked for before more is made."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        report("intent", message=f"open TCP {', '.join(map(str, spec.ports)) or 'nothing'} to {spec.name}")
+        try:
+            return platform.set_access(spec)
+        except Unreachable as error:
+            if time.monotonic() > until:
+                raise
+            report("doubt", message=f"{error} Looking for what was made before anything else.")
+            time.sleep(SETTLE_S if error.details.get("doubt", True) else FIRST_PAUSE_S)
+
+
 def _wait(platform, params, found, report):
     until, pause = time.monotonic() + params["timeout_s"], min(0.3, params["poll_s"])
     while found.state not in _WELL:
@@ -172,17 +247,50 @@ def _wait(platform, params, found, report):
 
 
 def _absent(platform, params, check, report):
-    name = _name(platform, params)
-    found = patiently(lambda: platform.instance(name), report, patience_s=of_a_run(params, check))
+    changed, before = False, []
+    for number in reversed(_numbers(platform, params, check, report)):
+        one = {**params, "number": number}
+        lines = _remove(platform, one, check, report)
+        changed, before = changed or bool(lines), [*lines, *before]
+    return {"changed": changed, "instance": None, "endpoints": [], "diff": diff(platform.site.id, before, [])}
+
+
+def _numbers(platform, params, check, report):
+    """Return which of a component's machines are meant: they are numbered without a gap, and removed from the end."""
+    numbers = [params["number"]]
+    while params["beyond"] and any(_there({**params, "number": numbers[-1]}, platform, check, report)):
+        numbers.append(numbers[-1] + 1)
+    return numbers
+
+
+def _there(params, platform, check, report):
+    """Return (Instance or None, Access or None): what carries the name, and what of it is not only others'."""
+    name, group, patience_s = _name(platform, params), _group(platform, params), of_a_run(params, check)
+    found = patiently(lambda: platform.instance(name), report, patience_s=patience_s)
+    access = patiently(lambda: platform.access(name, group), report, patience_s=patience_s)
+    shared = access and "the port" in access.missing and params["number"] > 1
+    return found, None if shared else access
+
+
+def _remove(platform, params, check, report):
+    """Remove one machine and what reaches it; return what was there, as lines."""
+    name, group = _name(platform, params), _group(platform, params)
+    found, access = _there(params, platform, check, report)
     if found:
         _check_label(platform, InstanceSpec(name, _label(platform, params), "", ""), found)
-    if found and not check:
+    if not check and (found or access):
         report("intent", message=f"delete {name}")
+    if found and not check:
         platform.delete_instance(found)
         if params["wait"]:
             _wait_gone(platform, params, found, report)
-    before = [f"instance {name} ({found.id}): {found.state}"] if found else []
-    return {"changed": bool(found), "instance": None, "diff": diff(platform.site.id, before, [])}
+    if access and not check:
+        patiently(lambda: platform.remove_access(name, group), report, patience_s=of_a_run(params, check))
+    lines = [f"instance {name} ({found.id}): {found.state}"] if found else []
+    if access:
+        floating = [f"  floating address {access.floating}"] if access.floating else []
+        lines += [f"  reached at TCP {', '.join(map(str, access.ports)) or 'nothing'}", *floating]
+    return lines
 
 
 def _wait_gone(platform, params, found, report):
@@ -208,4 +316,4 @@ def _info(platform, params, check, report):
 
 
 INSTANCE = Verb(_run, _OPTIONS, _RULES, writes=True)
-INSTANCE_INFO = Verb(_info, _MARK, _RULES)
+INSTANCE_INFO = Verb(_info, {**_MARK, "component": {"type": "str", "required": True}}, _INFO_RULES)

@@ -25,6 +25,7 @@ from ..names import name as name_of
 from ..plain import to_plain
 from ..resources import JobSpec
 from .dataset import put
+from .look import files_of
 from .look import layout_of
 from .look import Look
 from .look import look
@@ -180,14 +181,14 @@ def inputs_at(root, params):
 
 
 def _submit(platform, params, attempt, report):
-    files = platform.files
+    files = files_of(platform, params)
     layout = layout_of(platform, params, attempt)
     name = name_of(params["run"], params["component"], attempt, platform.NAME_RULE.dot)
     code = params["code"]
     if not code or not params["command"]:
         raise Invalid("a job needs `code` and `command`.", request=name)
     patiently(
-        lambda: put(platform, code["source"], layout.archive, sha256=code["sha256"]),
+        lambda: put(files, code["source"], layout.archive, sha256=code["sha256"]),
         report,
         patience_s=of_a_run(params, False),
     )
@@ -263,9 +264,21 @@ def _wait(platform, params, seen, report):
             )
         told = _told(platform, params, seen)
         report("progress", state=seen.state, reason=seen.job.reason if seen.job else None, **told)
+    _account(seen, report)
     if seen.state != "succeeded":
         raise _failure(platform, params, seen)
     return seen
+
+
+def _account(seen, report):
+    """Tell from when to when a job had its nodes: by its own result file, else as the platform says."""
+    said = seen.result or {}
+    report(
+        "used",
+        attempt=seen.attempt,
+        started=said.get("started") or (seen.job.started if seen.job else None),
+        ended=said.get("ended") or (seen.job.ended if seen.job else None),
+    )
 
 
 def _look_again(platform, params, attempt, report):
@@ -277,7 +290,7 @@ def _told(platform, params, seen):
     if seen.state != "running":
         return {}
     try:
-        lines = platform.files.tail(layout_of(platform, params, seen.attempt).log, LOG_LINES)
+        lines = files_of(platform, params).tail(layout_of(platform, params, seen.attempt).log, LOG_LINES)
     except BrainError:
         return {}  # a log that cannot be read now is no reason to stop watching the job
     said = [found for found in map(progress, lines) if found]
@@ -285,15 +298,15 @@ def _told(platform, params, seen):
 
 
 def _failure(platform, params, seen):
-    layout = layout_of(platform, params, seen.attempt)
     try:
-        log = platform.files.tail(layout.log, LOG_LINES)
+        layout = layout_of(platform, params, seen.attempt)
+        log = files_of(platform, params).tail(layout.log, LOG_LINES)
     except BrainError:
         log = []  # that the job failed is the news, whatever keeps its log from us
     code = seen.result["exit_code"] if seen.result else seen.job.exit_code
     reason = (seen.result or {}).get("reason") or (seen.job.reason if seen.job else None)
     native = seen.job.native_state if seen.job else None
-    name = seen.job.name if seen.job else layout.workdir
+    name = seen.job.name if seen.job else f"{params['component']}, attempt {seen.attempt},"
     if seen.result is None and seen.job.state == "succeeded":
         said = f"{native}, but it left no result file"
     else:
@@ -324,6 +337,7 @@ def _absent(platform, params, check, report):
     if running and not check:
         report("intent", message=f"cancel {seen.job.name}")
         platform.cancel(seen.job)
+        _account(seen, report)
     before = [f"job {seen.job.name}: {seen.job.state}"] if running else []
     return {
         **_shown(platform, params, seen),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import NotFound
 from ..errors import Unreachable
 from ..jobfile import Layout
 from ..jobfile import read_result
@@ -46,8 +47,20 @@ class Look:
         return self.result is not None or (self.job is not None and self.job.state in JOB_ENDED)
 
 
+def files_of(platform, params):
+    """Return the files of a component; raise NotFound where they are gone with what held them."""
+    files = platform.files_of(params["run"], params["component"])
+    if files is None:
+        raise NotFound(
+            f"there is no machine of {params['component']}, and so no file of it.",
+            site=platform.site.id,
+            way_out="Apply the plan again; what was on a machine that is gone is made anew.",
+        )
+    return files
+
+
 def layout_of(platform, params, attempt):
-    return Layout(platform.files.root(), params["run"], params["component"], attempt)
+    return Layout(files_of(platform, params).root(), params["run"], params["component"], attempt)
 
 
 def look(platform, params, attempt):
@@ -70,7 +83,10 @@ def look(platform, params, attempt):
 
 def _result(platform, params, attempt, silence):
     try:
-        text = platform.files.read_text(layout_of(platform, params, attempt).result)
+        files = platform.files_of(params["run"], params["component"])
+        if files is None:
+            return None
+        text = files.read_text(layout_of(platform, params, attempt).result)
     except Unreachable as error:
         raise silence or error from error
     return read_result(text, params["run"], params["component"]) if text else None

@@ -28,7 +28,7 @@ def commitments(plan, estimate, ended=(), since=None):
                 run=plan["run"],
                 component=entry["id"],
                 start=stamp(base + entry["start_s"]),
-                end=stamp(base + entry["end_s"]),
+                end=stamp(base + max(entry["end_s"], entry["start_s"] + entry.get("lease_s", 0))),
                 pool=entry.get("pool"),
                 accelerators=entry.get("accelerators", 0),
                 cpu=entry.get("cpu", 0),

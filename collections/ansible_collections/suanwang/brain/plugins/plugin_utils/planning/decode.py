@@ -99,7 +99,7 @@ class Network:
         activity.lags = before
         if len(options) == 1:
             keys = self.problem.keys[options[0].pool]
-            activity.takes = [(key, 0, length, options[0].need) for key in keys]
+            activity.takes = [(key, 0, options[0].held_s, options[0].need) for key in keys]
         else:
             activity.takes = self._joint(options)
         for name in unit:
@@ -363,8 +363,8 @@ def _objectives(network, times, profiles):
     return Objectives(
         finish_s=max((end for _start, end in times.values()), default=0),
         cost_fen=cost,
-        card_s=sum(choice[name].cards * choice[name].run_s for name in problem.order),
-        core_s=sum(choice[name].cores * choice[name].run_s for name in problem.order),
+        card_s=sum(choice[name].cards * choice[name].held_s for name in problem.order),
+        core_s=sum(choice[name].cores * choice[name].held_s for name in problem.order),
         energy_wh=energy,
         balance=_balance(problem, choice, times, profiles),
         risk=risk,

@@ -33,7 +33,7 @@ def delay_of(option, pool, capacity, now):
     while not steady:
         steady = True
         for key in capacity.keys[pool.id]:
-            found = capacity.taken[key].earliest(start, option.run_s, option.need)
+            found = capacity.taken[key].earliest(start, option.held_s, option.need)
             if found is None:
                 return None  # never: the solver finds that out
             if found > start:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from ...module_utils.errors import Corrupt
 from ...module_utils.errors import Invalid
+from .rules import measured_on
 from .rules import producers
 from .task import Component
 from .task import Evaluate
@@ -199,7 +200,7 @@ def _datum(task, item, entry, facts, levels):
     if entry.holdout:
         if not (fact.kept and fact.held):
             raise Invalid(
-                f"{field}.holdout: {entry.uri} was not split into kept and withheld lines.",
+                f"{field}.holdout: {entry.uri} was not split into what is kept and what is withheld.",
                 way_out="Read the file again.",
                 details={"field": f"{field}.holdout"},
             )
@@ -237,7 +238,7 @@ def _expected(made):
 def _collect(item, made, facts, taken, levels):
     held = None
     if made.evaluate:
-        held = facts.inputs.get((item.id, made.evaluate.input))
+        held = facts.inputs.get(measured_on(item, made.evaluate))
     datum = Datum(
         key=f"{item.id}.{made.name}",
         name=made.name,

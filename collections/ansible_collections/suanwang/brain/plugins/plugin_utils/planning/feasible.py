@@ -101,7 +101,8 @@ def _pool_rules(task, pool, policy, now, tenants):
         error = f" ({pool.seen.error})" if pool.seen.error else ""
         yield No("state", f"{pool.id} is lost: {seen}{error}", None, "Look at the site again")
     elif state == "drained":
-        yield No("state", f"{pool.id} is drained", None, "Wait until the site takes work")
+        why = f": {pool.seen.error}" if pool.seen.error else ""
+        yield No("state", f"{pool.id} is drained{why}", None, "Wait until the site takes work")
     elif not pool.open:
         yield No("state", f"{pool.id} is not open for work", None, "Wait until it is open")
     for alarm in sorted(pool.alarms, key=lambda one: one.id):
@@ -145,7 +146,11 @@ def _tenant(task, pool, tenants):
 
 
 def _component_rules(ask, pool):
-    if not pool.jobs and ask.node.component.kind != "provision":
+    if ask.node.component.kind == "provision":
+        if not pool.machines:
+            yield No("machines", f"{pool.id} makes no machines", "kind", "Use a pool of a cloud")
+            return
+    elif not pool.jobs:
         yield No("jobs", f"{pool.id} gives machines and runs no jobs", "kind", "Use a pool that runs jobs")
         return
     yield from _places(ask, pool)
@@ -201,7 +206,7 @@ def _software(ask, pool):
         yield No("arch", sentence, "resources.arch", f"Drop arch={asked.arch}")
     if asked.accelerators:
         yield from _accelerator(asked, pool)
-    if component.image:
+    if component.image and component.kind != "provision":
         sentence = f"{pool.id} runs no images, {component.image} was asked for"
         yield No("image", sentence, "image", "Give code and framework instead of an image")
     elif component.kind != "provision":
@@ -270,7 +275,12 @@ def _size(ask, pool):
         sentence = f"{pool.id} has {total} {name} cards, {cards} were asked for"
         yield No("capacity", sentence, "resources.accelerators", f"Ask for at most {total} cards", total)
         return
-    if pool.capacity.nodes is not None and nodes > pool.capacity.nodes:
+    several = ask.node.component.kind == "provision"  # of one node there may be many machines
+    if pool.machines and not several and nodes > 1:
+        sentence = f"{pool.id} runs a job on one machine that is made for it, {nodes} nodes are needed"
+        yield No("shape", sentence, "resources.nodes", "Ask for one node, or use a pool of a cluster")
+        return
+    if not several and pool.capacity.nodes is not None and nodes > pool.capacity.nodes:
         how = "" if asked.nodes else f" to spread {cards} cards evenly"
         sentence = f"{pool.id} has {pool.capacity.nodes} nodes, {nodes} are needed{how}"
         field = "resources.nodes" if asked.nodes else "resources.accelerators"
@@ -312,6 +322,7 @@ def _quota(ask, pool):
         "memory_gib": memory,
         "nodes": nodes,
         "jobs": 1,
+        "instances": nodes if ask.node.component.kind == "provision" else 1,
     }
     for quota in pool.quota:
         need = wanted.get(quota.resource)

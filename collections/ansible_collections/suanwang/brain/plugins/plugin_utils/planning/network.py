@@ -9,9 +9,12 @@ traffic. Where two sites have no link of their own, bytes are streamed through t
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from fractions import Fraction
 from typing import NamedTuple
+
+from .timeline import epoch
 
 CONTROLLER = "controller"
 SHARE_PM = 900
@@ -42,6 +45,34 @@ class Route(NamedTuple):
     def thin(self):
         """True where the link is slow or far."""
         return bool(self.hops) and ((self.kbps or 0) < THIN_KBPS or self.rtt_ms >= THIN_RTT_MS)
+
+
+def measured(links, paths, now):
+    """Return the Links with what was measured of them laid over what is declared.
+
+    paths: (site, Path from the controller, seconds that it counts). The shortest fresh round trip of a site's paths is
+    taken both ways. A measured rate only ever lowers the declared one, which is what we may use of the line, and only
+    outward: the other direction was not tried.
+    """
+    fresh = {}
+    for site, path, good_s in paths:
+        if path.measured_at and epoch(now) - epoch(path.measured_at) <= good_s:
+            fresh.setdefault(site, []).append(path)
+    return tuple(_measured(link, fresh) for link in links)
+
+
+def _measured(link, fresh):
+    if CONTROLLER not in (link.source, link.target):
+        return link
+    paths = fresh.get(link.target if link.source == CONTROLLER else link.source, ())
+    trips = [path for path in paths if path.rtt_ms is not None]
+    if trips:
+        best = min(trips, key=lambda path: path.rtt_ms)
+        link = dataclasses.replace(link, rtt_ms=best.rtt_ms, measured_at=best.measured_at)
+    rates = [path.rate_gbps for path in paths if path.rate_gbps and path.rate_measured_at]
+    if rates and link.source == CONTROLLER:
+        link = dataclasses.replace(link, rate_gbps=min(max(rates), link.rate_gbps or max(rates)))
+    return link
 
 
 LOCAL = Route((), None, 0, Fraction(0), True)

@@ -69,7 +69,7 @@ def build(proposal, task, facts, *, run, requester, task_sha256, site_pins, poli
         "sites": {site: site_pins[site][0] for site in sites},
         "window": {"start_by": stamp(epoch(now) + start_within)},
         "caps": _caps(proposal, pools, by_id, reach),
-        "deletions": ["scratch"],
+        "deletions": ["scratch", *(["surplus"] if any("lease_s" in entry for entry in components) else [])],
         "lab": "true" if all(site_pins[site][1] for site in sites) else "false",
         "min_forks": max(FORKS_LEAST, min(FORKS_MOST, len(components))),
         "components": components,
@@ -127,17 +127,19 @@ def _component(proposal, place, pools, facts):
         asked, held = node.evaluate, node.held
         entry["evaluate"] = {
             "method": asked.method,
-            "weights": asked.weights,
-            "bias": asked.bias,
-            "divide_by": str(_scalar(asked.divide_by)),
             "at_least": str(_scalar(asked.at_least)),
             "file": {"sha256": held.held[0], "size": held.held[1]},
         }
+        if asked.method == "linear_argmax":
+            divide_by = str(_scalar(asked.divide_by))
+            entry["evaluate"].update(weights=asked.weights, bias=asked.bias, divide_by=divide_by)
     return entry
 
 
 def _work(component, place, facts, proposal):
     asked = component.resources
+    if component.kind == "provision":
+        return _machines(component, place)
     entry = {
         "nodes": place.nodes,
         "accelerators": place.accelerators,
@@ -170,6 +172,23 @@ def _work(component, place, facts, proposal):
     moves = proposal.problem.moves.get(component.id, ())
     entry["inputs"] = [_input(move.datum) for move in moves]
     entry["outputs"] = [{"name": made.name, "path": made.path} for made in component.outputs]
+    return entry
+
+
+def _machines(component, place):
+    asked = component.resources
+    entry = {
+        "nodes": place.nodes,
+        "accelerators": place.accelerators,
+        "cpu": asked.cpu,
+        "wall_s": place.wall_s,
+        "lease_s": component.lease_s,
+        "ports": list(component.ports),
+    }
+    if asked.memory_gib:
+        entry["memory_mib"] = math.ceil(asked.memory_gib * 1024)
+    if component.image:
+        entry["image"] = component.image
     return entry
 
 
@@ -269,8 +288,13 @@ def _card_s(by_id, problem):
     total = 0
     for node in problem.graph.compute:
         entry = by_id[node.id]
-        total += entry["accelerators"] * entry["wall_s"] * (1 + node.component.retry)
+        total += entry["accelerators"] * _longest_s(entry)
     return total
+
+
+def _longest_s(entry):
+    """Return how long a component may hold its share: every attempt to its wall limit, or to the lease's end."""
+    return entry.get("lease_s") or entry["wall_s"] * (1 + entry.get("retry", 0))
 
 
 def _money(proposal, pools, by_id):
@@ -278,7 +302,7 @@ def _money(proposal, pools, by_id):
     for node in problem.graph.nodes:
         if node.component:
             option, entry = proposal.schedule.choice[node.id], by_id[node.id]
-            seconds = entry["wall_s"] * (1 + node.component.retry)
+            seconds = _longest_s(entry)
             prices = [
                 score.cost_fen(option.cards, option.cores, seconds, problem.pools[pool].price)
                 for pool in pools[node.id]
@@ -342,6 +366,7 @@ def _estimated(problem, schedule, place, base):
             nodes=option.nodes,
             cost_fen=option.cost_fen,
             energy_wh=option.energy_wh,
+            **({"lease_s": option.lease_s} if option.lease_s else {}),
         )
     else:
         node = problem.graph.node(place.component)

@@ -45,6 +45,12 @@ class Option(NamedTuple):
     cost_fen: int | None
     energy_wh: int | None
     risk: int
+    lease_s: int = 0
+
+    @property
+    def held_s(self):
+        """How long it takes its share of the pool: to its own end, or to the end of its lease."""
+        return max(self.run_s, self.lease_s)
 
     @property
     def need(self):
@@ -169,6 +175,7 @@ def option_of(component, pool, risk, deadline, now):
     asked = component.resources
     nodes = score.nodes_of(asked, pool)
     run_s = score.run_time(component, pool, nodes).seconds
+    held_s = max(run_s, component.lease_s or 0)
     cores = asked.cpu * nodes
     return Option(
         pool=pool.id,
@@ -180,9 +187,10 @@ def option_of(component, pool, risk, deadline, now):
         run_s=run_s,
         wait_s=_wait_s(pool, now),
         wall_s=score.wall_s(run_s, pool.max_wall_s, component.max_wall_s, deadline),
-        cost_fen=score.cost_fen(asked.accelerators, cores, run_s, pool.price),
-        energy_wh=score.energy_wh(asked.accelerators, run_s, pool.power),
+        cost_fen=score.cost_fen(asked.accelerators, cores, held_s, pool.price),
+        energy_wh=score.energy_wh(asked.accelerators, held_s, pool.power),
         risk=risk,
+        lease_s=component.lease_s or 0,
     )
 
 

@@ -11,7 +11,7 @@ from .sentences import problem_of
 def problems_of(task):
     """Return the broken rules of a built task, in the order of the rules; cycles only where all else holds."""
     found = []
-    for rule in (_ids, _files, _resources, _needs, _evaluations, _gangs):
+    for rule in (_ids, _files, _resources, _kept, _needs, _evaluations, _gangs):
         found.extend(rule(task))
     return found or list(_cycles(task))
 
@@ -59,16 +59,21 @@ def _files(task):
 def _holdouts(item):
     for place, entry in enumerate(item.inputs):
         where = f"{item.field}.inputs[{place}].holdout"
-        if entry.holdout and entry.holdout[1] >= entry.holdout[0]:
+        modulo, remainder = (entry.holdout.modulo, entry.holdout.remainder) if entry.holdout else (None, None)
+        if modulo and entry.holdout.column:
+            yield problem_of(
+                where, "either lines or a column can be withheld.", "Drop modulo and remainder, or column."
+            )
+        elif modulo and remainder >= modulo:
             yield problem_of(
                 f"{where}.remainder",
-                f"{entry.holdout[1]} is never the remainder of a division by {entry.holdout[0]}.",
-                f"Take 0 to {entry.holdout[0] - 1}.",
+                f"{remainder} is never the remainder of a division by {modulo}.",
+                f"Take 0 to {modulo - 1}.",
             )
         if entry.holdout and not entry.uri:
             yield problem_of(
                 where,
-                f"only lines of a file at the controller can be withheld; this input is made by {entry.source}.",
+                f"only parts of a file at the controller can be withheld; this input is made by {entry.source}.",
                 "Give the input a uri, or drop holdout.",
             )
 
@@ -102,6 +107,31 @@ def _resources(task):
             )
 
 
+def _kept(task):
+    """What is made to stay has an owner, the deployment, and an end; and nothing is run on it."""
+    for item in task.components:
+        if item.kind != "provision":
+            for name in ("lease_s", "ports"):
+                if getattr(item, name):
+                    yield problem_of(f"{item.field}.{name}", f"a {item.kind} component has no {name}.", "Leave it out.")
+            continue
+        if not task.deployment:
+            yield problem_of(
+                "deployment",
+                f"{item.id} makes machines that stay, and no deployment is named that owns them.",
+                "Name one: a later task of it changes them, and release.yml -e deployment=NAME removes them.",
+            )
+        if not item.lease_s:
+            yield problem_of(f"{item.field}.lease_s", f"nothing says how long {item.id} stays.", "Give seconds.")
+        for name in ("code", "inputs", "outputs", "work", "gang"):
+            if getattr(item, name):
+                yield problem_of(
+                    f"{item.field}.{name}",
+                    f"{item.id} makes machines, and runs nothing on them.",
+                    "Leave it out, or run work with kind: run.",
+                )
+
+
 def _needs(task):
     known = {item.id: item for item in task.components}
     for item in task.components:
@@ -132,23 +162,47 @@ def _needs(task):
                 )
 
 
+def measured_on(item, evaluate):
+    """Return (component id, input name) of what an output of a component is measured on."""
+    owner, dot, name = evaluate.input.rpartition(".")
+    return (owner if dot else item.id), name
+
+
 def _evaluations(task):
+    withheld = {(item.id, entry.name): entry.holdout for item in task.components for entry in item.inputs}
     for item in task.components:
-        withheld = sorted(entry.name for entry in item.inputs if entry.holdout)
         for place, made in enumerate(item.outputs):
             where = f"{item.field}.outputs[{place}]"
-            if made.evaluate and made.evaluate.input not in withheld:
+            if not made.evaluate:
+                continue
+            owner, name = measured_on(item, made.evaluate)
+            holdout = withheld.get((owner, name))
+            if not holdout:
+                able = sorted(one for (whose, one), there in withheld.items() if there and whose == owner)
                 yield problem_of(
                     f"{where}.evaluate.input",
-                    f"{made.evaluate.input} is no input of {item.id} with a holdout.",
-                    f"Inputs with one: {', '.join(withheld) or 'none; add holdout to one'}.",
+                    f"{name} is no input of {owner} with a holdout.",
+                    f"Inputs with one: {', '.join(able) or 'none; add holdout to one'}.",
                 )
-            if made.evaluate and not made.collect:
+            else:
+                yield from _method(where, made.evaluate, holdout)
+            if not made.collect:
                 yield problem_of(
                     f"{where}.collect",
                     f"{made.name} is measured at home, so it must come home.",
                     "Drop collect: false.",
                 )
+
+
+def _method(where, evaluate, holdout):
+    """What a method needs beside the figure that is asked for."""
+    missing = [name for name in ("weights", "bias") if getattr(evaluate, name) is None]
+    if evaluate.method == "linear_argmax" and missing:
+        yield problem_of(f"{where}.evaluate.{missing[0]}", "is missing.", f"Name the array of {' and '.join(missing)}.")
+    wanted = "modulo and remainder" if evaluate.method == "linear_argmax" else "column"
+    if bool(holdout.column) == (evaluate.method == "linear_argmax"):
+        said = f"{evaluate.method} is measured on a holdout of {wanted}, and {evaluate.input} has another."
+        yield problem_of(f"{where}.evaluate.method", said, f"Give that input a holdout of {wanted}.")
 
 
 def _reach(task):

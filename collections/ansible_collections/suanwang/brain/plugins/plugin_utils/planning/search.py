@@ -103,7 +103,7 @@ class _Greedy:
             for move in self.problem.moves.get(name, ()):
                 self._arrival(move, option.site, take=True)
             for key in self.problem.keys[option.pool]:
-                self._profile(key).add(start, start + option.run_s, option.need)
+                self._profile(key).add(start, start + option.held_s, option.need)
         for name in unit:
             self.ends[name] = max(starts) + self.choice[name].run_s
         return True
@@ -166,7 +166,7 @@ class _Greedy:
         while not steady:
             steady = True
             for key in self.problem.keys[option.pool]:
-                found = self._profile(key).earliest(start, option.run_s, option.need)
+                found = self._profile(key).earliest(start, option.held_s, option.need)
                 if found is None:
                     return None
                 if found > start:
@@ -178,7 +178,7 @@ class _Greedy:
         dimension, found = 0 if option.cards else 1, []
         for key in machines(self.problem, option):
             profile = self._profile(key)
-            peak = profile.peak(start, start + option.run_s, dimension) + option.need[dimension]
+            peak = profile.peak(start, start + option.held_s, dimension) + option.need[dimension]
             found.append(peak * 1000 // (profile.capacity[dimension] or FOREVER))
         return max(found)
 

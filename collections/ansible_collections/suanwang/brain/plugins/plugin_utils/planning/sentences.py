@@ -107,6 +107,7 @@ _PATTERNS = {
     "^[a-z][a-z0-9_]{0,29}$": "1 to 30 of a-z, 0-9 and _, starting with a letter",
     "^[a-z][a-z0-9_-]{0,39}$": "1 to 40 of a-z, 0-9, _ and -, starting with a letter",
     "^[a-z][a-z0-9_-]{0,29}$": "1 to 30 of a-z, 0-9, _ and -, starting with a letter",
+    "^([a-z][a-z0-9_]{0,19}\\.)?[a-z][a-z0-9_]{0,29}$": "an input, or component.input, e.g. train.digits",
     "^[0-9a-f]{64}$": "64 hexadecimal digits in lower case",
     "^[A-Za-z][A-Za-z0-9_.-]{0,59}$": "1 to 60 of letters, digits, _ . and -, a letter first",
 }

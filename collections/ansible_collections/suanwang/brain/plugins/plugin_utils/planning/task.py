@@ -58,6 +58,15 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Holdout:
+    """What of a file never leaves: lines whose index mod `modulo` is `remainder`, or a column of every line."""
+
+    modulo: int | None = None
+    remainder: int | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True)
 class Input:
     """A file at the controller (uri) or `component.output` of this task (source)."""
 
@@ -67,18 +76,21 @@ class Input:
     sha256: str | None = None
     size: int | None = None
     data_level: str | None = None
-    holdout: tuple[int, int] | None = None
+    holdout: Holdout | None = None
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """What is measured at home on the withheld lines of `input`."""
+    """What is measured at home on what is withheld of `input`, or of `component.input`.
+
+    linear_argmax: a model, by its arrays weights and bias. labels: a prediction a line, against the withheld column.
+    """
 
     method: str
     input: str
-    weights: str
-    bias: str
     at_least: float
+    weights: str | None = None
+    bias: str | None = None
     divide_by: float = 1
 
 
@@ -107,6 +119,8 @@ class Component:
     resources: Resources = Resources()
     work: Work | None = None
     max_wall_s: int | None = None
+    lease_s: int | None = None
+    ports: tuple[int, ...] = ()
     retry: int = 0
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
@@ -136,7 +150,7 @@ class Constraints:
 
 @dataclass(frozen=True)
 class Task:
-    """What a user asks for. components are sorted by id."""
+    """What a user asks for. components are sorted by id. priority: 0 to 9, 9 first; of launches that wait."""
 
     name: str
     tenant: str
@@ -144,6 +158,7 @@ class Task:
     deployment: str | None = None
     constraints: Constraints = Constraints()
     weights: dict[str, float] = field(default_factory=dict)
+    priority: int = 5
 
     def component(self, name):
         """Return the component of that id, or None."""
@@ -154,7 +169,7 @@ class Task:
 class FileFact:
     """What is known of an input file. source: absolute path, None: the store holds it.
 
-    kept, held: (sha256, size in bytes) of the uploaded and the withheld lines, where there is a holdout.
+    kept, held: (sha256, size in bytes) of what is uploaded and what is withheld, where there is a holdout.
     folder: it is the archive of a folder.
     """
 
@@ -267,6 +282,7 @@ def _build(data):
         item["outputs"] = tuple(_output(entry) for entry in item.get("outputs", ()))
         item["needs"] = tuple(item.get("needs", ()))
         item["sites"] = tupled(item.get("sites"))
+        item["ports"] = tuple(sorted(item.get("ports", ())))
         components.append(Component(**item, index=index))
     limits = dict(data.get("constraints", {}))
     for name in ("sites", "data_residency"):
@@ -278,6 +294,7 @@ def _build(data):
         components=tuple(components),
         constraints=Constraints(**limits),
         weights=dict(sorted(data.get("weights", {}).items())),
+        priority=data.get("priority", Task.priority),
     )
 
 
@@ -285,7 +302,7 @@ def _input(entry):
     entry = dict(entry)
     entry["source"] = entry.pop("from", None)
     holdout = entry.pop("holdout", None)
-    return Input(**entry, holdout=holdout and (holdout["modulo"], holdout["remainder"]))
+    return Input(**entry, holdout=Holdout(**holdout) if holdout else None)
 
 
 def _output(entry):

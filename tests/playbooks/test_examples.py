@@ -1,0 +1,104 @@
+"""The examples that several components, or several sites, take part in: as a user runs them, over the whole lab."""
+
+import shutil
+from pathlib import Path
+
+import numpy
+import pytest
+
+from tests.lab.lab import Lab
+from tests.playbooks.project import CHECKOUT
+from tests.playbooks.project import Project
+
+EXAMPLES = CHECKOUT / "examples"
+TRAINERS = {"north": "hunan", "east": "hangzhou-b", "south": "hangzhou-c"}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with Lab(tmp_path_factory.mktemp("lab"), more=True) as made:
+        yield made
+
+
+@pytest.fixture
+def project(lab, tmp_path):
+    return Project(lab, tmp_path)
+
+
+def jobs_of(lab, run):
+    """Every job of a run that any platform of the lab ever knew; a cloud has machines and no jobs."""
+    sites = [site for site in lab.sites if not site.name.endswith("/cloud")]
+    return [job for site in sites for job in site.jobs() if run in job["name"]]
+
+
+def files_of(lab, run):
+    return [path for site in lab.sites for path in (site.home / "brain").glob(f"{run}*")]
+
+
+def held_rows():
+    rows = numpy.loadtxt(EXAMPLES / "digits/digits.csv", delimiter=",")
+    return rows[numpy.arange(len(rows)) % 5 == 0]
+
+
+def test_three_sites_train_together_and_a_fourth_averages(lab, project):
+    run = project.approved(EXAMPLES / "joint-digits/task.yml")
+    done = project.apply(run).good()
+    (gang,) = project.events(run, "gang")
+    assert set(gang["starts"]) == set(TRAINERS) and gang["skew_s"] <= gang["allowed_s"]
+    assert f"started together, within {gang['skew_s']} s" in done.flat
+    placed = {event["component"]: event["site"] for event in project.events(run, "placed")}
+    assert placed == {**TRAINERS, "average": "centre-a"}
+    (measured,) = project.events(run, "evaluated")
+    held = held_rows()
+    with numpy.load(measured["path"], allow_pickle=False) as model:
+        scores = held[:, :64] / 16 @ model["W"] + model["b"]
+    accuracy = float((scores.argmax(axis=1) == held[:, 64]).mean())
+    assert accuracy >= 0.94 and measured["accuracy"] == f"{accuracy:.6f}"
+    assert len(jobs_of(lab, run)) == 4 and files_of(lab, run) == []
+
+
+def test_where_the_fourth_site_refuses_nothing_is_begun_anywhere(lab, project):
+    run = project.approved(EXAMPLES / "joint-digits/task.yml")
+    centre = lab.site("centre-a")
+    centre.fault("partition", name="gpu", state="DOWN")
+    for site in lab.sites:
+        site.reset_counters()
+    done = project.apply(run)
+    centre.heal()
+    assert done.code != 0 and "average has no place" in done.flat, done.text[-3000:]
+    assert {site.name: site.counters()["writes"] for site in lab.sites} == {site.name: 0 for site in lab.sites}
+    assert jobs_of(lab, run) == [] and files_of(lab, run) == []
+    project.apply(run).good()
+
+
+def test_where_a_trainer_is_refused_none_of_the_gang_goes_on_and_release_leaves_nothing(lab, project):
+    run = project.approved(EXAMPLES / "joint-digits/task.yml")
+    lab.site("hangzhou-c/donau").set(limits={"demo": {"grp_submit_jobs": 0}})
+    done = project.apply(run)
+    lab.site("hangzhou-c/donau").set(limits={"demo": {}})
+    assert done.code != 0 and "hangzhou-c" in done.flat, done.text[-3000:]
+    assert {job["job_state"] for job in jobs_of(lab, run)} <= {"CANCELLED"}
+    assert project.events(run, "evaluated") == []
+    project.play("release", "-e", f"plan={run}").good()
+    assert files_of(lab, run) == []
+    assert not [name for site in ("hunan", "centre-a") for name in lab.site(site).info()["reservations"] if run in name]
+
+
+def test_predictions_of_a_second_dataset_come_home_and_are_measured(lab, project):
+    run = project.approved(EXAMPLES / "infer-digits/task.yml")
+    project.apply(run).good()
+    (measured,) = project.events(run, "evaluated")
+    found = numpy.loadtxt(measured["path"])
+    accuracy = float((found == held_rows()[:, 64]).mean())
+    assert accuracy >= 0.94 and measured["accuracy"] == f"{accuracy:.6f}" and measured["rows"] == len(found) == 360
+    (sent,) = [c["datum"]["file"]["sha256"] for c in project.plan(run)["components"] if c["id"] == "move_second"]
+    assert project.store.object_path(sent).read_text().count(",") == 63 * 360, "the labels stay here"
+
+
+def test_predictions_that_are_not_good_enough_are_refused(lab, project, tmp_path):
+    task = tmp_path / "task"
+    shutil.copytree(EXAMPLES / "infer-digits", task)
+    code = Path(task / "predict/predict.py")
+    code.write_text(code.read_text().replace("argmax", "argmin"))
+    done = project.apply(project.approved(task / "task.yml"))
+    assert done.code != 0 and "0.94 was asked for" in done.flat
