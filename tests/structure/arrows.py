@@ -76,10 +76,7 @@ PLACES = {
     f"{MODULE_UTILS}/verbs/": "verbs",
     f"{COLLECTION}/plugins/plugin_utils/": "plugin_utils",
     f"{COLLECTION}/plugins/plugin_utils/planning/": "planning",
-    **{
-        f"{COLLECTION}/plugins/plugin_utils/{name}.py": "store"
-        for name in ("autoapproval", "clock", "statement", "store", "claim")
-    },
+    **{f"{COLLECTION}/plugins/plugin_utils/{name}.py": "store" for name in ("autoapproval", "clock", "statement", "store", "claim")},
     **{
         f"{COLLECTION}/plugins/{kind}/": kind
         for kind in ("modules action inventory callback connection doc_fragments filter".split())

@@ -49,8 +49,11 @@ def job(settings, launch):
     # Its clock is not ours.
     since = clock.after(launch.created_at, -3600)
     return {
-        "template": settings.file.backend.templates.get(name, f"SuanWang {name}"), "extra_vars": variables, "fields": fields, "since": since,
-    }  # fmt: skip
+        "template": settings.file.backend.templates.get(name, f"SuanWang {name}"),
+        "extra_vars": variables,
+        "fields": fields,
+        "since": since,
+    }
 
 
 def program(settings):

@@ -61,9 +61,7 @@ def _holdouts(item):
         where = f"{item.field}.inputs[{place}].holdout"
         modulo, remainder = (entry.holdout.modulo, entry.holdout.remainder) if entry.holdout else (None, None)
         if modulo and entry.holdout.column:
-            yield problem_of(
-                where, "either lines or a column can be withheld.", "Drop modulo and remainder, or column."
-            )
+            yield problem_of(where, "either lines or a column can be withheld.", "Drop modulo and remainder, or column.")
         elif modulo and remainder >= modulo:
             yield problem_of(
                 f"{where}.remainder",
