@@ -53,6 +53,8 @@ ROUTES = {
     "sites.index": _READERS,
     "organisations.index": _READERS,
     "notices.index": ("operator", "auditor", "admin"),
+    "fleet.map_": _READERS,
+    "fleet.use": _READERS,
     "fleet.tenants": _READERS,
     "usage.index": _READERS,
     "usage.statement": _READERS,
@@ -84,6 +86,7 @@ ROUTES = {
 PAGES = {
     "home.index": "fleet.pools",
     "home.fleet": "fleet.pools",
+    "home.use": "fleet.use",
     "home.pause": "fleet.pause",
     "home.language": "health.docs",
     "session.show": "session.enter",

@@ -108,6 +108,14 @@ def test_a_push_is_fetched_at_its_commit_by_the_launcher_and_made_once(desk, pus
     assert (desk.folder(task["id"]) / "files/code/main.py").exists()
 
 
+def test_a_path_in_the_middle_of_an_address_is_one_part_of_it(desk, pushed):
+    with servers.Web({}) as web:
+        url = f"http://127.0.0.1:{web.port}/api/v4/projects/17/repository/files/{{path}}/raw?ref={{commit}}"
+        pushed(raw=Raw(url=url, files=["ci/task.yml"], networks=["127.0.0.0/8"]))()
+        fetch(desk)
+    assert web.asked[0][1] == f"/api/v4/projects/17/repository/files/ci%2Ftask.yml/raw?ref={COMMIT}"
+
+
 def test_a_crash_after_the_task_was_made_makes_no_second(desk, pushed, monkeypatch):
     with servers.Web(answers()) as web:
         push = pushed(raw=raw(web.port))

@@ -7,6 +7,8 @@ from flask import request
 from pydantic import BaseModel
 from pydantic import ValidationError
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+
 from ..desk import deliveries
 from ..desk.files import wrong
 from ..login import signed
@@ -32,7 +34,7 @@ def deliver(source):
     settings = desk().settings
     known = next((one for one in settings.file.deliveries if one.name == source), None)
     if known is None:
-        raise Problem(404, f"webhook.yml knows no source {source}")
+        raise Problem(404, say("webhook.yml knows no source {source}", source=source))
     body = request.get_data()
     try:
         delivery = signed.check(known, settings.secret(known.credential), request.headers, body)

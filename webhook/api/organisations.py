@@ -37,6 +37,7 @@ class Project(records.Out):
     groups: list[str]
     members: list[Member]
     accounts: list[Account]
+    quotas: list[records.Quota]
 
 
 class Organisation(records.Out):

@@ -131,8 +131,13 @@ class Task(Out):
     updated_at: Time
 
 
+#: English sentence → what it was made of: {template, values} or {template, parts}, to say it in another language.
+Told = Annotated[dict[str, dict[str, Any]], Field(description="sentence → {template, values}, for translations")]
+
+
 class TaskFull(Task):
     document: str
+    told: Told = {}
     decisions: list[Decision] = []
     can: list[str] = Field(default=[], description="What the caller can do with it now.")
 
@@ -162,6 +167,21 @@ class Placement(Out):
     rate_mbps: int | None = None
 
 
+class Fact(Out):
+    """What was known of a pool when a proposal was reckoned; age_s: how old that was then."""
+
+    state: str
+    seen_at: Time | None = None
+    age_s: int | None = None
+    running: int | None = None
+    pending: int | None = None
+    wait_s: int | None = None
+    accelerators: int | None = None
+    free_accelerators: int | None = None
+    cpu: int | None = None
+    free_cpu: int | None = None
+
+
 class Proposal(Out):
     id: str
     round: int
@@ -178,6 +198,8 @@ class Proposal(Out):
     loses: list[str] = []
     notes: list[str] = []
     risks: list[str] = []
+    facts: dict[str, Fact] = Field(default={}, description="pool → what was known of it")
+    told: Told = {}
     deltas: dict[str, int | None] | None = None
     created_at: Time
 
@@ -195,7 +217,9 @@ class Proposals(Out):
     round: int
     items: list[Proposal]
     rejected: list[No] = []
+    waits: list[No] = Field(default=[], description="pools that could take a component, but not at once")
     notes: list[str] = []
+    told: Told = {}
 
 
 class Edit(In):
@@ -356,10 +380,74 @@ class Link(Out):
     fen_gib: float | None = None
     measured_at: Time | None = None
     age_s: int | None = None
+    committed_pct: int = Field(default=0, description="what approved and running plans hold of it now")
 
 
 class Links(Out):
     items: list[Link]
+
+
+class Side(Out):
+    address: str
+    port: int
+
+
+class MapEndpoint(Out):
+    """One service of a site: where we reach it, and `behind`, the addresses on the far side of NAT or balancer."""
+
+    id: str
+    platform: str
+    zone: str | None = None
+    via: str
+    protocol: str
+    address: str
+    port: int
+    behind: list[Side] = []
+    state: str
+
+
+class MapSite(Out):
+    """A site: sums over machines, each counted once. alarms: severity → how many."""
+
+    id: str
+    name: dict[str, str]
+    lab: bool
+    state: str
+    age_s: int | None = None
+    endpoints: list[MapEndpoint]
+    accelerators: int | None = None
+    free_accelerators: int | None = None
+    cpu: int | None = None
+    free_cpu: int | None = None
+    alarms: dict[str, int] = {}
+
+
+class Map(Out):
+    sites: list[MapSite]
+    links: list[Link]
+
+
+class Point(Out):
+    """A step of time, `at_s` in seconds since 1970. Nothing is known of a step in which nobody looked."""
+
+    at_s: int
+    used_pct: float | None = None
+    measured_pct: float | None = None
+    pending: float | None = None
+
+
+class PoolUse(Out):
+    pool: str
+    site: str
+    platform: str
+    name: str
+    accelerator: str | None = None
+    points: list[Point]
+
+
+class Use(Out):
+    step_s: int
+    pools: list[PoolUse]
 
 
 class Tenant(Out):

@@ -12,6 +12,7 @@ import pathlib
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils import autoapproval
 from ansible_collections.suanwang.brain.plugins.plugin_utils import carried
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
@@ -80,11 +81,11 @@ def approve(desk, caller, run, digest):
     _eyes(caller, row)
     config = desk.config()
     if caller.principal not in config.policy["approvers"]:
-        raise Denied(f"{caller.principal} is not an approver in policy.yml")
+        raise Denied(say("{principal} is not an approver in policy.yml", principal=caller.principal))
     folder, document = desk.plan(digest)
     now = desk.now()
     if now > document["window"]["start_by"]:
-        raise Clash(f"the plan could have started until {document['window']['start_by']}; propose again")
+        raise Clash(say("the plan could have started until {at}; propose again", at=document["window"]["start_by"]))
     with desk.database.read() as session:
         ledger.check(session, row, document, now)
     _sign(desk, config, folder, document, digest, caller.principal, now)
@@ -199,7 +200,7 @@ def reject(desk, caller, run, digest, reason):
         _open(row, digest)
         _eyes(caller, row)
         if caller.principal not in desk.config().policy["approvers"]:
-            raise Denied(f"{caller.principal} is not an approver in policy.yml")
+            raise Denied(say("{principal} is not an approver in policy.yml", principal=caller.principal))
         database.move(session, row, "reject", now, message=reason)
         old = select(Decision).where(Decision.digest == digest, Decision.person == caller.principal)
         if session.scalars(old).first() is not None:

@@ -7,6 +7,7 @@ import json
 from sqlalchemy.exc import IntegrityError
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 
 from .. import audit
 from ..models import Delivery
@@ -68,7 +69,7 @@ def _carry_out(desk, source, delivery, body, record, name_rule):
     try:
         found = json.loads(body)
     except ValueError as error:
-        raise wrong("body", f"is not JSON: {error}.", "Send JSON.") from error
+        raise wrong("body", say("is not JSON: {error}.", error=str(error)), "Send JSON.") from error
     if not isinstance(found, dict):
         raise wrong("body", "is not an object.", "Send an object.")
     caller = pushes.caller_of(source)
@@ -95,7 +96,11 @@ def _asked(source, found, record):
             raise wrong(pushes.FIELD, "is not an object.", "Send what POST /api/v1/tasks takes.")
         return record({name: given[name] for name in ("document", "yaml", "files") if name in given})
     if source.task is None:
-        raise wrong("task", f"webhook.yml names no task for pushes of {source.name}.", "Add `raw:` or `task:` there.")
+        raise wrong(
+            "task",
+            say("webhook.yml names no task for pushes of {source}.", source=source.name),
+            "Add `raw:` or `task:` there.",
+        )
     return record({"catalogue": source.task})
 
 

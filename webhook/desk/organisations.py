@@ -9,16 +9,17 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from ..models import Person
+from . import quotas
 
 ALL = "*"
 
 
 def index(desk, caller):
-    """Return [{id, projects: [{id, name, groups, members, accounts}]}] of the projects that the caller sees."""
+    """Return [{id, projects: [{id, name, groups, members, accounts, quotas}]}] of the projects that the caller sees."""
     config, file = desk.config(), desk.settings.file
     with desk.database.read() as session:
         people = list(session.scalars(select(Person).order_by(Person.principal)))
-    users = _users(config)
+    users, set_ = _users(config), quotas.index(desk, caller)
     found = {}
     for name, entry in sorted(config.tenants.items()):
         if not caller.sees(name):
@@ -33,6 +34,7 @@ def index(desk, caller):
                 for (tenant, site, endpoint), account in sorted(users.items())
                 if tenant == name
             ],
+            "quotas": [one for one in set_ if one["tenant"] == name],
         }
         found.setdefault(entry.get("organisation"), []).append(project)
     return [{"id": name, "projects": found[name]} for name in sorted(found, key=lambda one: (one is None, one or ""))]

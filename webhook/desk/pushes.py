@@ -120,7 +120,9 @@ def _files(desk, raw, commit):
     settings, left, texts = desk.settings, raw.most_mib << 20, []
     headers = {raw.header: settings.secret(raw.credential)} if raw.credential else {}
     for path in raw.files:
-        url = raw.url.replace("{commit}", commit).replace("{path}", urllib.parse.quote(path))
+        # Between other parts of the address (GitLab's API) a path is one segment, at its end it is several.
+        safe = "/" if raw.url.partition("?")[0].endswith("{path}") else ""
+        url = raw.url.replace("{commit}", commit).replace("{path}", urllib.parse.quote(path, safe=safe))
         status, data = outgoing.request(
             "GET", url, headers=headers, within_s=raw.within_s, most=left, inside=raw.networks,
             ca_bundle=str(settings.config / raw.ca_bundle) if raw.ca_bundle else None,

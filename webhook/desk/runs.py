@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func
 from sqlalchemy import select
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils.history import History
 
 from .. import audit
@@ -43,7 +44,7 @@ def show(desk, caller, run):
     with desk.database.read() as session:
         row = task_of(session, caller, run)
     if row.digest is None:
-        raise Missing(f"task {run} has no plan yet")
+        raise Missing(say("task {run} has no plan yet", run=run))
     _folder, plan = desk.plan(row.digest)
     events = desk.store.journal(run)
     return {

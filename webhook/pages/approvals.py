@@ -6,12 +6,12 @@ from apiflask import APIBlueprint
 from flask import render_template
 from flask import request
 
-from .. import pictures
 from ..api import records
 from ..api import shaping
 from ..api.here import caller
 from ..api.here import desk
 from ..desk import approvals
+from ..pictures import plans
 from ..problems import Problem
 from ..runs import ledger
 from ..runs import logs
@@ -52,7 +52,7 @@ def timeline(plan, estimate, components=()):
             row["real_end_s"] = showing.seconds(ended) - begun
         rows.append(row)
     finish = max((row["end_s"] for row in rows), default=0)
-    return pictures.gantt(rows, finish, translate("Timeline of the plan"), showing.length)
+    return plans.gantt(rows, finish, translate("Timeline of the plan"), showing.length)
 
 
 @blueprint.get("/plan")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from ansible_collections.suanwang.brain.plugins.module_utils import said
 from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import proposing
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning import score
+
+from . import atlas
 
 
 def task(record):
@@ -16,11 +20,21 @@ def task(record):
     }
 
 
+def error(found):
+    """A BrainError as plain data, its sentences with what they were made of."""
+    failure = {**found.failure(), "message": said.plain(found.message), "way_out": said.plain(found.way_out)}
+    problems = [{name: said.plain(text) for name, text in one.items()} for one in found.details.get("problems", ())]
+    return {**failure, "details": {**failure["details"], "problems": problems}}
+
+
 def proposals(found):
+    rejected, waits = found.sentences, found.waits
     return {
         "items": [proposal(one) for one in found.proposals],
-        "rejected": found.sentences,
+        "rejected": rejected,
+        "waits": waits,
         "notes": list(found.notes),
+        "told": said.told([*(row["sentence"] for row in (*rejected, *waits)), *found.notes]),
     }
 
 
@@ -39,16 +53,39 @@ def proposal(one):
         "loses": list(one.loses),
         "notes": list(one.notes),
         "risks": list(one.objectives.risk_reasons),
+        "facts": {name: _fact(one.problem.pools[name], one.problem.now) for name in _used(one)},
+        "told": said.told([*one.reasons, *one.loses, *one.notes, *one.objectives.risk_reasons]),
     }
 
 
-def overview(remembered, config, now):
-    """Return {sites, pools, links, alarms}; ages in seconds as of now."""
+def _used(one):
+    return sorted({place.pool for place in one.placements if place.pool})
+
+
+def _fact(pool, now):
+    """What was known of a pool when a proposal was reckoned; ages in seconds as of then."""
+    return {
+        "state": score.state_of(pool, now),
+        "seen_at": pool.seen.at,
+        "age_s": score.age_s(pool, now),
+        "running": pool.queue.running,
+        "pending": pool.queue.pending,
+        "wait_s": pool.queue.wait_s,
+        "accelerators": score.cards_of(pool),
+        "free_accelerators": pool.free.accelerators,
+        "cpu": score.cores_of(pool),
+        "free_cpu": pool.free.cpu,
+    }
+
+
+def overview(remembered, config, promised, now):
+    """Return {sites, pools, links, alarms, map}; ages in seconds as of now."""
     pools = [(one, pool) for one in remembered for pool in one.pools]
     return {
         "sites": [_site(one, now) for one in remembered],
         "pools": [_pool(pool, now) for _one, pool in pools],
-        "links": [_link(link, now) for link in proposing.links(config, [pool for _one, pool in pools], now)],
+        "links": atlas.links(proposing.links(config, [pool for _one, pool in pools], now), promised, now),
+        "map": atlas.sites(remembered, now),
         "alarms": [
             *(_alarm(pool.site, pool.id, alarm) for _one, pool in pools for alarm in pool.alarms),
             *(_alarm(one.site.id, None, alarm) for one in remembered for alarm in one.alarms),
@@ -73,10 +110,6 @@ def _site(one, now):
         "age_s": _age(one.at, now),
         "lab": one.site.lab,
     }
-
-
-def _link(link, now):
-    return {**to_plain(link), "age_s": _age(link.measured_at, now)}
 
 
 def _pool(pool, now):

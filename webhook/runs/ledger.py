@@ -12,6 +12,8 @@ import zoneinfo
 from sqlalchemy import func
 from sqlalchemy import select
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+from ansible_collections.suanwang.brain.plugins.module_utils.said import words
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import metering
 
@@ -31,9 +33,14 @@ class Over(Exception):
     def __init__(self, resource, whose, needs, left, amount):
         unit, parts = UNITS[resource]
         self.resource, self.left = resource, left / parts
+        figures = {"needs": needs, "amount": amount, "left": max(0, left)}
         super().__init__(
-            f"the plan may use {needs / parts:g} {unit}, and of the {amount / parts:g} {unit} a month of {whose} "
-            f"{max(0, left) / parts:g} are left"
+            say(
+                "the plan may use {needs} {unit}, and of the {amount} {unit} a month of {whose} {left} are left",
+                unit=words(unit),
+                whose=whose,
+                **{name: f"{value / parts:g}" for name, value in figures.items()},
+            )
         )
 
 
@@ -73,7 +80,7 @@ def lines(session, task, plan, now):
     The task itself does not count among what is held. needs None: its price is not known.
     """
     needs, month, found = metering.held(plan), month_of(now), []
-    whose = {"": task.tenant, task.requester: f"{task.requester} in {task.tenant}"}
+    whose = {"": task.tenant, task.requester: say("{person} in {tenant}", person=task.requester, tenant=task.tenant)}
     rows = select(Quota).where(Quota.tenant == task.tenant, Quota.person.in_(whose))
     for quota in list(session.scalars(rows.order_by(Quota.person, Quota.resource))):
         used, held = spent(session, task.tenant, month, quota.person or None, without=task.id)[quota.resource]

@@ -229,7 +229,7 @@ class Connection:
     def at(self, address, port):
         """Return this endpoint as an SSH server at another place of the site; raise Refused for one outside it."""
         networks = [network for listed in self.site.networks.values() for network in listed]
-        if not _inside(address, networks):
+        if not inside(address, networks):
             raise Refused(
                 f"the address {address} in an answer lies outside the site's networks.",
                 site=self.site.id,

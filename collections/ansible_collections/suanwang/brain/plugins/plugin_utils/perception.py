@@ -37,6 +37,7 @@ from . import draining
 from . import observing
 from .planning.catalogue import model as known_model
 from .store import Store
+from .usage import Recorder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,7 +172,11 @@ def perceive(config, store, *, platform=None, only=None, max_age_s=0):
             seen.setdefault(one.site.id, []).append(one.observation)
     drains = draining.read(store)
     measured = [with_use(one, seen.get(one.site.id, ())) for one in found]
-    return [dataclasses.replace(one, pools=draining.applied(one.pools, drains)) for one in measured]
+    found = [dataclasses.replace(one, pools=draining.applied(one.pools, drains)) for one in measured]
+    recorder = Recorder(store)
+    for one in found:
+        recorder.record(one)
+    return found
 
 
 def with_use(one, observations):

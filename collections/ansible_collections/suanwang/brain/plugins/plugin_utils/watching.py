@@ -14,19 +14,18 @@ import threading
 import time
 
 from ..module_utils.errors import BrainError
-from ..module_utils.plain import to_plain
 from . import clock
 from . import observing
 from .perception import glimpse
 from .perception import refresh_alarms
 from .perception import with_use
+from .usage import Recorder
 
 #: Alarms are read so many times in one interval.
 ALARMS_AN_INTERVAL = 3
 #: The part of an interval that is planned: the rest is for waking up and writing.
 PLANNED = 0.8
 SHORTEST_S = 1.0
-USAGE_S = 600
 
 
 class Watch:
@@ -40,7 +39,7 @@ class Watch:
         self.lines = queue.SimpleQueue()
         self.reads = {}
         self._over = threading.Event()
-        self._usage = store.last_usage()
+        self._recorder = Recorder(store)
         self._lock = threading.Lock()
         self._error = None
 
@@ -79,7 +78,7 @@ class Watch:
                 found = with_use(found, observing.of_store(self.store, site, clock.now()))
                 took = time.monotonic() - began
                 next_read = began + max(SHORTEST_S, PLANNED * site.poll_interval_s - took)
-                self._record(found)
+                self._recorder.record(found)
                 alarms = self._tell_alarms(name, alarms, found.every_alarm)
                 said = self._tell(name, said, _summary(found))
                 with self._lock:
@@ -111,29 +110,6 @@ class Watch:
         for key in sorted((before or {}).keys() - now.keys()):
             self.lines.put(f"{time.strftime('%H:%M:%S')} {name}: no longer: {before[key].name}")
         return now
-
-    # -- the record ------------------------------------------------------------------------------------------
-    def _record(self, found):
-        """Keep a row of each pool once in every USAGE_S; a site that did not answer leaves a gap, not a number."""
-        if found.error:
-            return
-        for pool in found.pools:
-            with self._lock:
-                last = self._usage.get(pool.id)
-                if last is not None and _slot(last) == _slot(found.at):
-                    continue
-                self._usage[pool.id] = found.at
-            self.store.append(self.store.usage_path(), usage_row(pool, found.at))
-
-
-def usage_row(pool, at):
-    """Return what is kept of a pool at a time: what there is, what is free, who waits, measured use."""
-    plain = to_plain(pool)
-    return {"at": at, "pool": pool.id, **{key: plain[key] for key in ("capacity", "free", "queue", "usage")}}
-
-
-def _slot(at):
-    return int(clock.moment(at).timestamp()) // USAGE_S
 
 
 def _summary(found):

@@ -14,6 +14,8 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 
+from ...module_utils.said import say
+from ...module_utils.said import words
 from .network import transfer_s
 from .problem import copies
 from .problem import copies_fen
@@ -354,12 +356,12 @@ def _objectives(network, times, profiles):
     reasons = {reason for name in problem.order for reason in problem.risks[choice[name].pool][1]}
     for _node, route in network.copies.values():
         if route.thin:
-            reasons.add(f"the link {route.name} is thin ({route.kbps / 1e6:g} Gbit/s for us)")
+            reasons.add(say("the link {link} is thin ({n:g} Gbit/s for us)", link=route.name, n=route.kbps / 1e6))
     unknown = []
     if cost is None:
-        unknown.append("cost: a price is not known")
+        unknown.append(words("cost: a price is not known"))
     if energy is None:
-        unknown.append("energy: the power of a component is not known")
+        unknown.append(words("energy: the power of a component is not known"))
     return Objectives(
         finish_s=max((end for _start, end in times.values()), default=0),
         cost_fen=cost,

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import NamedTuple
 
+from ...module_utils.said import say
+from ...module_utils.said import words
 from . import score
 from .capacity import capacity
 from .capacity import held
@@ -160,8 +162,11 @@ def _too_late(component, option, delay, deadline):
     if delay is None or deadline is None or delay.start_s + option.run_s <= deadline:
         return ()
     ends = human(delay.start_s + option.run_s)
-    sentence = f"{delay.sentence}, so {component} would end in {ends} there, and the deadline is in {deadline} s"
-    return (No("deadline", sentence, "constraints", "Set a later deadline"),)
+    sentence = say(
+        "{why}, so {component} would end in {time} there, and the deadline is in {deadline} s",
+        why=delay.sentence, component=component, time=ends, deadline=deadline,
+    )  # fmt: skip
+    return (No("deadline", sentence, "constraints", words("Set a later deadline")),)
 
 
 def seed_of(task):

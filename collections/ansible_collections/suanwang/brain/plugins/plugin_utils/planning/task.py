@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from ...module_utils.errors import Invalid
+from ...module_utils.said import say
+from ...module_utils.said import words
 from .rules import problems_of
 from .sentences import plain_problems
 from .sentences import problem_of
@@ -257,11 +259,11 @@ def _type_problem(data):
         if isinstance(deadline, datetime.date):  # YAML reads an unquoted time as a time
             return [problem_of("constraints.deadline", "is a YAML time, not text.", "Put it in quotes.")]
         return []
-    kind = "nothing" if data is None else {list: "a list", str: "text"}.get(type(data))
+    kind = words("nothing") if data is None else {list: words("a list"), str: words("text")}.get(type(data))
     return [
         problem_of(
             "",
-            f"A task is a mapping with name, tenant and components; this is {kind or 'a value'}.",
+            say("A task is a mapping with name, tenant and components; this is {kind}.", kind=kind or words("a value")),
             "Start from examples/digits/task.yml.",
         )
     ]
