@@ -380,6 +380,7 @@ class Link(Out):
     fen_gib: float | None = None
     measured_at: Time | None = None
     age_s: int | None = None
+    shares: int = 1
     committed_pct: int = Field(default=0, description="what approved and running plans hold of it now")
 
 

@@ -93,7 +93,7 @@ def links(known, promised, now):
     return [
         {
             **to_plain(link),
-            "committed_pct": min(100, held.get((link.source, link.target), 0) // 10),
+            "committed_pct": min(100, held.get((link.source, link.target), 0) // 10 // link.shares),
             "age_s": int(clock.seconds_between(link.measured_at, now)) if link.measured_at else None,
         }
         for link in known

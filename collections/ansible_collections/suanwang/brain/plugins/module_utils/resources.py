@@ -312,7 +312,10 @@ class Pool:
 
 @dataclass(frozen=True)
 class Link:
-    """A directed network path between two places. A capacity that plans hold shares of."""
+    """A directed network path between two places. A capacity that plans hold shares of.
+
+    shares: how many copies move on it at once, each at its part of the rate.
+    """
 
     source: str
     target: str
@@ -321,6 +324,7 @@ class Link:
     fen_gib: float | None = None
     loss_pct: float | None = None
     measured_at: str | None = None
+    shares: int = 1
 
 
 @dataclass(frozen=True)

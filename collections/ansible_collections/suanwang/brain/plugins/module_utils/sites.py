@@ -362,6 +362,7 @@ def load(named=None):
                 rate_gbps=item["rate_gbps"],
                 rtt_ms=item.get("rtt_ms"),
                 fen_gib=item.get("fen_gib"),
+                shares=item.get("shares", 1),
             )
             for item in links
         ),

@@ -131,7 +131,7 @@ class ApiAction(BrainAction):
             try:
                 check = self._task.check_mode or run_pass.check
                 link = None if check else planned.link(name, asked)
-                with run_pass.alone_on(link) if link else contextlib.nullcontext():
+                with run_pass.share_of(link) if link else contextlib.nullcontext():
                     outs.append(verb.run(sites.connect(asked), asked, check, reporter))
             except BrainError as error:
                 # One place that does not answer must not keep the others from being given back.

@@ -207,6 +207,8 @@ def instance(run_pass, component, state):
     """
     if state == "present" and "hold_s" not in component and run_pass.told("turn", component["id"]) is None:
         return f"what {component['id']} needs is made when its turn comes"
+    if state == "present" and (refusal := run_pass.refusal_of_all()):
+        return f"nothing is made, because nothing begins: {refusal[1]}"
     if component["kind"] in KEPT:
         return _kept(run_pass, component, state)
     if state == "absent":

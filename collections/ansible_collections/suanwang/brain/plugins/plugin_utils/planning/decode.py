@@ -21,7 +21,6 @@ from .problem import copies
 from .problem import copies_fen
 from .problem import route_of
 from .score import Objectives
-from .timeline import Profile
 
 # Positions that exact searches of one question may visit in all before they give up their claim.
 SEARCH_NODES = 10_000
@@ -153,7 +152,7 @@ class Network:
     def base(self, key):
         """Return the profile of a key as others take it; never to be changed."""
         if key[0] == "link":
-            return self.problem.held.get(key[1]) or Profile((1,))
+            return self.problem.link(key[1])
         return self.problem.capacity[key]
 
 

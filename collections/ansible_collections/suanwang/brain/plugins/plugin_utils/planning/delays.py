@@ -12,6 +12,8 @@ from ...module_utils.said import say
 from ...module_utils.said import words
 from .capacity import GATE
 from .capacity import QUOTAS
+from .network import CONTROLLER
+from .network import transfer_s
 from .timeline import epoch
 from .timeline import human
 from .timeline import stamp
@@ -22,7 +24,7 @@ _MEMORY, _JOBS = 2, 3
 
 @dataclass(frozen=True)
 class Delay:
-    """rule: busy | promised | maintenance | quota | queue. start_s: the soonest start, seconds from now."""
+    """rule: busy | promised | maintenance | quota | queue | link. start_s: the soonest start, seconds from now."""
 
     rule: str
     sentence: str
@@ -44,6 +46,47 @@ def delay_of(option, pool, capacity, now):
     if option.wait_s > start:
         return Delay("queue", _queue(option, pool), option.wait_s)
     return Delay(*_why(option, pool, capacity, last, start, now), start) if start else None
+
+
+def on_links(problem, name, chosen):
+    """Return what keeps the inputs of a component on their way, at its site and at those that were not taken."""
+    found = []
+    for move in problem.moves.get(name, ()):
+        if move.datum.producer:
+            continue  # when it is ready is a matter of the plan itself
+        for site in sorted({option.site for option in problem.options[name]}):
+            route = problem.network.route(CONTROLLER, site)
+            delay = link_delay(problem, route, move.datum.size, problem.now) if route else None
+            if delay and site == chosen.site:
+                found.append(say("{name} waits: {why}", name=move.id, why=delay.sentence))
+            elif delay:
+                found.append(say("{name} to {site} would wait: {why}", name=move.id, site=site, why=delay.sentence))
+    return found
+
+
+def link_delay(problem, route, size, now):
+    """Return the Delay of a copy that could leave at once, by what other plans hold of its links; None where it can."""
+    start, last, steady, length = 0, None, False, transfer_s(size, route)
+    while not steady:
+        steady = True
+        for hop in route.hops:
+            found = problem.link(hop).earliest(start, length, (1,))
+            if found > start:
+                start, last, steady = found, hop, False
+    if last is None:
+        return None
+    profile = problem.link(last)
+    at, _place = _shortage(profile, (1,), start)
+    whole, taken = profile.capacity[0], profile.level(at)[0]
+    sentence = say(
+        "the link {link} has {free} of {whole} shares free {until}; approved plans hold {n}",
+        link="->".join(last),
+        free=max(0, whole - taken),
+        whole=whole,
+        until=say("until {at}, {time} from now", at=stamp(epoch(now) + start), time=human(start)),
+        n=taken,
+    )
+    return Delay("link", sentence, start)
 
 
 def _queue(option, pool):

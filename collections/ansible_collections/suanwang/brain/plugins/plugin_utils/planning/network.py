@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Routes over the directed links, and what a copy takes on them.
 
-A copy moves alone on each link of its route, at SHARE_PM of the link's rate: the rest is left to control
-traffic. Where two sites have no link of their own, bytes are streamed through the controller.
+A copy takes one share of each link of its route. SHARE_PM of the link's rate is divided into its shares, one unless
+links.yml says more: the rest is left to control traffic. Where two sites have no link of their own, bytes are streamed
+through the controller.
 """
 
 from __future__ import annotations
@@ -87,6 +88,10 @@ class Network:
             self.links.setdefault((link.source, link.target), link)
         self._routes = {}
 
+    def shares(self, hop):
+        """Return how many copies move at once on a (from, to) link."""
+        return self.links[hop].shares if hop in self.links else 1
+
     def route(self, source, target):
         """Return the Route between two places, LOCAL within one, None where there is no way."""
         pair = (source, target)
@@ -103,7 +108,7 @@ class Network:
             if CONTROLLER in (source, target) or not all(hop in self.links for hop in hops):
                 return None
         links = [self.links[hop] for hop in hops]
-        rates = [_kbps(link.rate_gbps) for link in links]
+        rates = [_kbps(link) for link in links]
         prices = [link.fen_gib for link in links]
         return Route(
             hops,
@@ -114,11 +119,11 @@ class Network:
         )
 
 
-def _kbps(rate_gbps):
-    """Return our share of a rate, in kbit/s."""
-    if not rate_gbps:
+def _kbps(link):
+    """Return what one copy may take of a link, in kbit/s."""
+    if not link.rate_gbps:
         return None
-    return max(1, math.floor(Fraction(str(rate_gbps)) * 1_000_000 * SHARE_PM / 1000))
+    return max(1, math.floor(Fraction(str(link.rate_gbps)) * 1_000_000 * SHARE_PM / 1000 / link.shares))
 
 
 def transfer_s(size, route):

@@ -411,6 +411,7 @@ def _links(problem, proposal):
             "rtt_ms": problem.network.links[(source, target)].rtt_ms,
             "fen_gib": problem.network.links[(source, target)].fen_gib,
             "measured_at": problem.network.links[(source, target)].measured_at,
+            "shares": problem.network.links[(source, target)].shares,
         }
         for source, target in sorted(used)
     ]

@@ -97,6 +97,10 @@ class Problem:
     risks: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     delays: dict[str, dict[str, Delay]] = field(default_factory=dict)
 
+    def link(self, hop):
+        """Return the Profile of a link's shares as other plans hold them; never to be changed."""
+        return self.held.get(hop) or Profile((self.network.shares(hop),))
+
     def option(self, component, pool):
         """Return the option of a component at a pool, or None."""
         return next((one for one in self.options[component] if one.pool == pool), None)
@@ -129,7 +133,7 @@ def prepare(graph, pools, links, commitments, policy, tenants, now):
         if node.of:
             group = moves if node.kind == "move_data" else collects
             group.setdefault(node.of, []).append(node)
-    limits = graph.task.constraints
+    limits, network = graph.task.constraints, Network(links)
     return Problem(
         graph=graph,
         matrix=found,
@@ -141,8 +145,8 @@ def prepare(graph, pools, links, commitments, policy, tenants, now):
         collects={name: tuple(group) for name, group in collects.items()},
         capacity=there.taken,
         keys=there.keys,
-        held=held(commitments, now),
-        network=Network(links),
+        held=held(commitments, network, now),
+        network=network,
         pools=places,
         limits=Limits(deadline, limits.budget_fen, limits.card_s),
         seed=seed_of(graph.task),

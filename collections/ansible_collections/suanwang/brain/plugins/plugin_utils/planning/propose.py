@@ -13,6 +13,7 @@ from ...module_utils.said import join
 from ...module_utils.said import say
 from ...module_utils.said import words
 from . import solve
+from .delays import on_links
 from .expand import expand
 from .expand import level_of
 from .network import ASSUMED_SIZE
@@ -376,6 +377,7 @@ def _reasons(problem, labels, schedule, others):
         delay = problem.delays[name].get(option.pool)
         if delay:
             found.append(say("{name} waits: {why}", name=name, why=delay.sentence))
+        found += on_links(problem, name, option)
     return tuple(found)
 
 
