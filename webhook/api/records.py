@@ -263,6 +263,9 @@ class Plan(Out):
     needed: int
     approvers: list[str]
     decisions: list[Decision]
+    carried: str = Field(
+        description="Plan, approvals and estimate as one word, for `-e plan=` where no store is shared."
+    )
 
 
 # -- judging ---------------------------------------------------------------------------------------------
