@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import Field
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+
 from ..desk import approvals
 from ..desk import tasks
 from ..problems import Problem
@@ -77,7 +79,7 @@ def file(run, sha256):
     """Download a file that the plan names, by its hash; a part of it with Range."""
     path = approvals.object_path(desk(), caller(), run, sha256)
     if not path.is_file():
-        raise Problem(404, f"the file {sha256} of task {run} is no longer here")
+        raise Problem(404, say("the file {sha256} of task {run} is no longer here", sha256=sha256, run=run))
     return send_file(path, as_attachment=True, mimetype="application/octet-stream", download_name=sha256)
 
 

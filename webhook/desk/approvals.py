@@ -60,7 +60,7 @@ def object_path(desk, caller, run, sha256):
         row = task_of(session, caller, run)
     found = planned_files(desk.plan(row.digest)[1]) if row.digest else {}
     if sha256 not in found:
-        raise Missing(f"the plan of task {run} names no file {sha256}")
+        raise Missing(say("the plan of task {run} names no file {sha256}", run=run, sha256=sha256))
     kept = desk.store.object_path(sha256)
     return kept if kept.is_file() else pathlib.Path(found[sha256].get("source", kept))
 
