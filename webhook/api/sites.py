@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 from pydantic import Field
 
 from ..desk import sites
+from . import places
 from . import records
 from .here import caller
 from .here import desk
@@ -32,23 +33,10 @@ class Drained(records.Out):
     at: str | None = None
 
 
-class Site(records.Out):
-    id: str
-    name: dict[str, str]
-    endpoint: str
-    platform: str
-    address: str
-    port: int
-    state: str
-    at: records.Time | None = None
-    age_s: int | None = None
-    lab: bool
-
-
 class Sites(records.Out):
     """items: one a platform endpoint. paused: the reason for which every launch is held back, null where none is."""
 
-    items: list[Site]
+    items: list[places.Site]
     drains: list[Drained]
     paused: str | None = None
 

@@ -51,7 +51,7 @@ def drains(desk):
 def drain(desk, caller, scope, reason):
     """Send no new work to a scope; return its entry. Raise Invalid, NotFound, Missing for a pool nobody has seen."""
     if scope.count("/") > 1 and scope not in {pool["id"] for pool in desk.planner.ask("overview")["pools"]}:
-        raise Missing(say("there is no pool {pool}", pool=scope))
+        raise Missing(say("there is no pool {scope}", scope=scope))
     now = desk.now()
     _before, after = draining.drain(desk.store, desk.config(), scope, reason, caller.principal, now)
     with desk.database.write() as session:

@@ -203,7 +203,7 @@ def again(desk, caller, ident):
     with desk.database.write() as session:
         row = database.locked(session, Notice, ident)
         if row is None:
-            raise Missing(say("there is no notice {notice}", notice=ident))
+            raise Missing(say("there is no notice {ident}", ident=ident))
         database.move(session, row, "again", now, attempts=0, due_at=now)
         audit.note(session, now, caller.principal, "notice.again", ident, channel=row.channel)
         return row
