@@ -390,3 +390,25 @@ class Quota(Out):
 
 class Quotas(Out):
     items: list[Quota]
+
+
+# -- audit -----------------------------------------------------------------------------------------------
+class AuditEntry(Out):
+    number: int
+    at: Time
+    actor: str
+    action: str
+    object: str
+    details: dict[str, Any]
+    before: str
+    hash: str
+
+
+class Audit(Page):
+    items: list[AuditEntry]
+
+
+class Verified(Out):
+    rows: int
+    good: bool
+    sentence: str
