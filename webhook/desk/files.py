@@ -49,9 +49,7 @@ def _copy(desk, name, folder):
     source = desk.settings.catalogue().get(name)
     if source is None:
         raise wrong("catalogue", f"there is no entry {name}.", "Take one of GET /api/v1/catalogue.")
-    shutil.copytree(
-        source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*")
-    )
+    shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
 
 
 def _write(folder, number, item, name_rule):

@@ -62,6 +62,9 @@ class ActionModule(BrainAction):
             if event["event"] == "reachable" and event["pass"] == run_pass.facts["id"]:
                 inside, outside = (f"{event[side]['address']}:{event[side]['port']}" for side in ("private", "public"))
                 self._display.display(f"{event['machine']} is reached at {outside} ({inside} inside).", color="green")
+            if event["event"] == "answers" and event["pass"] == run_pass.facts["id"]:
+                took = f"{event['median_ms']} ms, the median of {event['requests']} requests"
+                self._display.display(f"{event['component']} answers at {event['url']}: {took}.", color="green")
         home = _brought_home(run_pass)
         for model in home["models"]:
             self._display.display(

@@ -253,7 +253,7 @@ class Domain:
 class Pool:
     """What work can be placed on: a partition, a queue, an availability zone × model.
 
-    jobs: whether it runs them; machines: whether it makes ones that stay.
+    jobs: whether it runs them; machines: whether it makes ones that stay; serves: whether it serves models.
     """
 
     id: str
@@ -290,6 +290,7 @@ class Pool:
     open: bool = True
     jobs: bool = True
     machines: bool = False
+    serves: bool = False
     seen: Seen = Seen()
 
 

@@ -29,7 +29,8 @@ class Commitment:
     """What an approved or running plan holds. start, end: RFC 3339.
 
     Machines: pool, with accelerators, cpu, memory_mib and nodes in all. A copy: hops, the directed links it uses.
-    tenant None: not known, and counted on every quota of its pool.
+    tenant None: not known, and counted on every quota of its pool. leased: it stays when its run is over, and a pool
+    shows what it uses among all that is used, without its name.
     """
 
     run: str
@@ -43,6 +44,7 @@ class Commitment:
     nodes: int = 1
     hops: tuple[tuple[str, str], ...] = ()
     tenant: str | None = None
+    leased: bool = False
 
     @property
     def need(self):

@@ -19,6 +19,7 @@ from .expand import level_of
 from .network import CONTROLLER
 from .network import GIB
 from .network import Network
+from .rules import STAYS
 from .timeline import epoch
 from .timeline import human
 
@@ -152,6 +153,9 @@ def _component_rules(ask, pool):
     elif not pool.jobs:
         yield No("jobs", f"{pool.id} gives machines and runs no jobs", "kind", "Use a pool that runs jobs")
         return
+    if ask.node.component.kind == "serve" and not pool.serves:
+        yield No("serve", f"{pool.id} keeps no service that answers", "kind", "Use a platform that serves models")
+        return
     yield from _places(ask, pool)
     yield from _data(ask, pool)
     yield from _software(ask, pool)
@@ -274,7 +278,7 @@ def _size(ask, pool):
         sentence = f"{pool.id} has {total} {name} cards, {cards} were asked for"
         yield No("capacity", sentence, "resources.accelerators", f"Ask for at most {total} cards", total)
         return
-    several = ask.node.component.kind == "provision"  # of one node there may be many machines
+    several = ask.node.component.kind in STAYS  # one node may hold many machines, or copies
     if not several and pool.capacity.nodes is not None and nodes > pool.capacity.nodes:
         how = "" if asked.nodes else f" to spread {cards} cards evenly"
         sentence = f"{pool.id} has {pool.capacity.nodes} nodes, {nodes} are needed{how}"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from .sentences import problem_of
 
+STAYS = {"provision": "machines that stay", "serve": "a service that stays"}
+
 
 def problems_of(task):
     """Return the broken rules of a built task, in the order of the rules; cycles only where all else holds."""
@@ -61,7 +63,9 @@ def _holdouts(item):
         where = f"{item.field}.inputs[{place}].holdout"
         modulo, remainder = (entry.holdout.modulo, entry.holdout.remainder) if entry.holdout else (None, None)
         if modulo and entry.holdout.column:
-            yield problem_of(where, "either lines or a column can be withheld.", "Drop modulo and remainder, or column.")
+            yield problem_of(
+                where, "either lines or a column can be withheld.", "Drop modulo and remainder, or column."
+            )
         elif modulo and remainder >= modulo:
             yield problem_of(
                 f"{where}.remainder",
@@ -97,7 +101,7 @@ def _resources(task):
                 "work in accelerator hours or pflop needs cards, and none is asked for.",
                 "Set resources.accelerators, or give duration_s.",
             )
-        if item.kind in ("train", "infer", "run") and not (item.code or item.image):
+        if item.kind in ("train", "infer", "run", "serve") and not (item.code or item.image):
             yield problem_of(
                 f"{item.field}.code",
                 f"{item.kind} has nothing to run.",
@@ -106,9 +110,11 @@ def _resources(task):
 
 
 def _kept(task):
-    """What is made to stay has an owner, the deployment, and an end; and nothing is run on it."""
+    """What is made to stay has an owner, the deployment, and an end; machines run nothing, and a service never ends."""
     for item in task.components:
-        if item.kind != "provision":
+        if item.kind == "serve" and item.ports:
+            yield problem_of(f"{item.field}.ports", "a serve component has no ports.", "It answers at SWB_PORT.")
+        if item.kind not in STAYS:
             for name in ("lease_s", "ports"):
                 if getattr(item, name):
                     yield problem_of(f"{item.field}.{name}", f"a {item.kind} component has no {name}.", "Leave it out.")
@@ -116,18 +122,18 @@ def _kept(task):
         if not task.deployment:
             yield problem_of(
                 "deployment",
-                f"{item.id} makes machines that stay, and no deployment is named that owns them.",
-                "Name one: a later task of it changes them, and release.yml -e deployment=NAME removes them.",
+                f"{item.id} makes {STAYS[item.kind]}, and no deployment is named that owns them.",
+                "Name one: a later task of it changes that, and release.yml -e deployment=NAME removes it.",
             )
         if not item.lease_s:
             yield problem_of(f"{item.field}.lease_s", f"nothing says how long {item.id} stays.", "Give seconds.")
         for name in ("code", "inputs", "outputs", "work", "gang"):
-            if getattr(item, name):
-                yield problem_of(
-                    f"{item.field}.{name}",
-                    f"{item.id} makes machines, and runs nothing on them.",
-                    "Leave it out, or run work with kind: run.",
+            if getattr(item, name) and not (item.kind == "serve" and name in ("code", "inputs")):
+                runs = (
+                    "answers until it is ended" if item.kind == "serve" else "makes machines, and runs nothing on them"
                 )
+                way_out = "Leave it out, or run work with kind: run."
+                yield problem_of(f"{item.field}.{name}", f"{item.id} {runs}.", way_out)
 
 
 def _needs(task):

@@ -27,6 +27,8 @@ PFLOP_EFFICIENCY = Fraction(7, 10)
 ASSUMED_RUN_S = 3600
 # What a cloud takes to start a machine, where nobody has measured it.
 MACHINE_START_S = 60
+# What a service takes until its copies answer, where nobody has measured it.
+SERVICE_START_S = 60
 ALARM_POINTS = {"critical": 100, "major": 20, "minor": 5, "warning": 2, "info": 0}
 
 
@@ -75,9 +77,11 @@ def nodes_of(resources, pool):
 
 
 def run_time(component, pool, nodes):
-    """Return the Run of a component on a pool: of machines that stay, until they are there."""
+    """Return the Run of a component on a pool: of what stays, until it is there."""
     if component.kind == "provision":
         return Run(MACHINE_START_S, (f"a machine is taken to start within {MACHINE_START_S} s",))
+    if component.kind == "serve":
+        return Run(SERVICE_START_S, (f"a service is taken to answer within {SERVICE_START_S} s",))
     return _run_time(
         component.work,
         component.max_wall_s,
