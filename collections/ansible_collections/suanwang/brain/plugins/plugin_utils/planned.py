@@ -72,7 +72,7 @@ def job(run_pass, component, state):
 
 
 def _code(run_pass, component, placed):
-    """Return what a job and a copy of a service have alike: where it runs, what, on what data, with how much of a node."""
+    """Return what a job and a service have alike: where, what code on what data, how much of a node."""
     code = component["code"]
     runtime = _runtime(run_pass, component, placed) if placed["submits"] else {}
     return {

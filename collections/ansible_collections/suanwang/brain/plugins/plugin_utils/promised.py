@@ -39,7 +39,7 @@ def _leased(plan):
 
 
 def _progress(journal, plan):
-    """Return (when the run began or None, components that have ended; None for a run that is over, with all it made)."""
+    """Return (when the run began or None, components that have ended; None where nothing of it is left)."""
     begun, ended = None, set()
     for event in journal:
         if event["event"] == "loaded":
