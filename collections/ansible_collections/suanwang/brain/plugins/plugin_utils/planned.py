@@ -254,6 +254,8 @@ def instance(run_pass, component, state):
         return f"{placed['site']}/{placed['endpoint']} has machines of its own"
     if not placed["submits"]:
         return f"{worker['id']} was submitted already"
+    if refusal := run_pass.refusal_of_all():
+        return f"no machine is made, because nothing begins: {refusal[1]}"
     said = run_pass.config.site(placed["site"]).endpoint(placed["endpoint"]).machines
     return [
         {
