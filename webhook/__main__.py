@@ -13,9 +13,13 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Brain
 from webhook import audit
 from webhook import config
 from webhook import logs
+from webhook.api import deliveries
+from webhook.api import records
 from webhook.database import Database
 from webhook.desk import chores
+from webhook.desk import pushes
 from webhook.desk.desk import Desk
+from webhook.notices import outbox
 
 
 def _desk():
@@ -45,7 +49,12 @@ def launcher(options):
     desk = _desk()
     often = [functools.partial(chore, desk) for chore in chores.OFTEN]
     seldom = [functools.partial(chore, desk) for chore in chores.SELDOM]
-    Launcher(desk.settings, desk.database, often, seldom).serve()
+    # What waits for other servers must not hold up the launcher's steps.
+    slow = [
+        functools.partial(outbox.send, desk),
+        functools.partial(pushes.fetch, desk, deliveries.record, records.FILE_NAME),
+    ]
+    Launcher(desk.settings, desk.database, often, seldom, slow).serve()
     desk.planner.close()
     return 0
 

@@ -15,30 +15,41 @@ from ansible_collections.suanwang.brain.plugins.plugin_utils import governance
 from . import config
 from . import guard
 from . import problems
+from .api import alarms
 from .api import approvals
 from .api import audit
 from .api import catalogue
 from .api import deliveries
 from .api import fleet
 from .api import health
+from .api import notices
+from .api import organisations
 from .api import proposals
+from .api import quotas
 from .api import runs
 from .api import session
+from .api import sites
 from .api import tasks
 from .api import tokens
+from .api import usage
 from .database import Database
 from .desk.desk import Desk
 from .login import cas
 from .login import oidc
+from .pages import alarms as alarm_pages
 from .pages import approvals as approval_pages
 from .pages import audit as audit_pages
 from .pages import frame
 from .pages import home as home_pages
+from .pages import notices as notice_pages
+from .pages import organisations as organisation_pages
 from .pages import proposals as proposal_pages
 from .pages import providers as provider_pages
 from .pages import runs as run_pages
 from .pages import session as session_pages
+from .pages import sites as site_pages
 from .pages import tasks as task_pages
+from .pages import usage as usage_pages
 from .problems import Problem
 from .runs.events import Watchers
 
@@ -50,9 +61,32 @@ PAGES = (
     proposal_pages,
     approval_pages,
     run_pages,
+    usage_pages,
     audit_pages,
+    alarm_pages,
+    site_pages,
+    organisation_pages,
+    notice_pages,
 )
-API = (health, session, tokens, catalogue, tasks, proposals, approvals, runs, fleet, audit, deliveries)
+API = (
+    health,
+    session,
+    tokens,
+    catalogue,
+    tasks,
+    proposals,
+    approvals,
+    runs,
+    fleet,
+    sites,
+    alarms,
+    organisations,
+    notices,
+    usage,
+    quotas,
+    audit,
+    deliveries,
+)
 
 
 def create_app(settings=None):

@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import Field
+from pydantic import model_validator
 from pydantic import ValidationError
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Invalid
@@ -53,10 +54,41 @@ class Cas(Part):
     ca_bundle: str | None = None
 
 
+class Raw(Part):
+    """Where the files of a pushed commit are fetched. Only the commit is taken from the delivery, the rest stands here.
+
+    url: ``https://…`` with ``{commit}`` and ``{path}``. files: below the repository's root; the first is the task file.
+    header, credential: a header that carries a secret, e.g. ``PRIVATE-TOKEN`` (GitLab) or ``Authorization``, and the
+    name of the file with its whole value. networks: private networks that the host may lie in; without, none.
+    """
+
+    url: str = Field(pattern=r"^https?://[^/@{}\s]+/\S*$")
+    files: list[str] = Field(min_length=1, max_length=50)
+    header: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z-]{0,60}$")
+    credential: str | None = None
+    networks: list[str] = []
+    ca_bundle: str | None = None
+    most_mib: int = Field(default=16, ge=1, le=256)
+    within_s: int = Field(default=30, ge=1, le=300)
+
+    @model_validator(mode="after")
+    def _sensible(self):
+        if self.url.count("{commit}") != 1 or self.url.count("{path}") != 1:
+            raise ValueError("url needs {commit} and {path}, once each")
+        if (self.header is None) != (self.credential is None):
+            raise ValueError("header and credential belong together")
+        if self.credential and not self.url.startswith("https://"):
+            raise ValueError("a secret is sent over https only")
+        for network in self.networks:
+            ipaddress.ip_network(network)
+        return self
+
+
 class Source(Part):
     """Who may deliver signed webhooks. credential: the name of the file with the shared secret.
 
-    task: the catalogue entry that a delivery without a task of its own asks for.
+    A push becomes the task in its own field ``suanwang_task``, else the one whose files `raw` fetches at that commit,
+    else the catalogue entry `task`. ref: only pushes to it count, e.g. ``refs/heads/main``.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")
@@ -65,7 +97,53 @@ class Source(Part):
     principal: str
     tenant: str
     task: str | None = None
+    ref: str | None = None
+    raw: Raw | None = None
     window_s: int = Field(default=300, ge=1, le=3600)
+
+
+class Mail(Part):
+    """A mail server. credential: the name of the file with the password of `user`.
+
+    addresses: principal → address, for principals that are none themselves.
+    """
+
+    host: str
+    port: int = Field(default=587, ge=1, le=65535)
+    starttls: bool = True
+    sender: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    user: str | None = None
+    credential: str | None = None
+    ca_bundle: str | None = None
+    addresses: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _sensible(self):
+        if (self.user is None) != (self.credential is None):
+            raise ValueError("user and credential belong together")
+        if self.credential and not self.starttls:
+            raise ValueError("a password is sent over TLS only")
+        return self
+
+
+class Robot(Part):
+    """A robot of a WeCom or DingTalk group. credential: the name of the file with its address, which holds its key.
+
+    sign: the name of the file with DingTalk's signing secret, where its robot asks for signatures.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")
+    kind: Literal["wecom", "dingtalk"]
+    credential: str
+    sign: str | None = None
+    ca_bundle: str | None = None
+
+
+class Notices(Part):
+    """Who is told: approvers of what waits for them, requesters of how it ended, groups of both."""
+
+    mail: Mail | None = None
+    robots: list[Robot] = []
 
 
 class Signer(Part):
@@ -92,7 +170,9 @@ class File(Part):
     """webhook.yml. groups: role → groups of the identity provider. tenants: tenant → groups, '*' for everyone.
 
     catalogue: folders of folders with a task.yml. data_roots: what tasks may name besides their own files.
-    perceive_every_s: 0 for never. proxies: how many stand in front, whose X-Forwarded-* headers are believed.
+    watch_s: how long one watch of all sites lasts; the next begins then, with the site files as they are by then.
+    perceive_every_s: where watch_s is 0, all sites are read so often; 0 for never.
+    proxies: how many stand in front, whose X-Forwarded-* headers are believed.
     """
 
     login: list[Literal["lab", "oidc", "cas"]] = ["lab"]
@@ -102,8 +182,10 @@ class File(Part):
     oidc: Oidc | None = None
     cas: Cas | None = None
     deliveries: list[Source] = []
+    notices: Notices = Notices()
     catalogue: list[str] = []
     data_roots: list[str] = []
+    watch_s: int = Field(default=600, ge=0, le=86400)
     perceive_every_s: int = Field(default=60, ge=0)
     proxies: int = Field(default=0, ge=0, le=5)
     limits: Limits = Limits()

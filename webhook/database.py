@@ -126,14 +126,25 @@ def add_launch(session, **columns):
     return row
 
 
-def next_launch(session, kinds):
-    """Return the oldest queued launch of these kinds for claiming, or None. Others skip it meanwhile."""
+def queued(session, kinds, limit=500):
+    """Return the launches of these kinds that wait, oldest first, each with its task or None."""
     query = (
-        select(models.Launch)
+        select(models.Launch, models.Task)
+        .outerjoin(models.Task, models.Launch.task == models.Task.id)
         .where(models.Launch.state == "queued", models.Launch.kind.in_(kinds))
         .order_by(models.Launch.created_at, models.Launch.id)
-        .limit(1)
+        .limit(limit)
     )
-    if session.get_bind().dialect.name != "sqlite":
-        query = query.with_for_update(skip_locked=True)
-    return session.scalars(query).first()
+    return [tuple(row) for row in session.execute(query)]
+
+
+def first_free(session, ids):
+    """Return the first launch of `ids` that still waits and that nobody else is claiming, or None."""
+    for ident in ids:
+        query = select(models.Launch).where(models.Launch.id == ident, models.Launch.state == "queued")
+        if session.get_bind().dialect.name != "sqlite":
+            query = query.with_for_update(skip_locked=True)
+        row = session.scalars(query.execution_options(populate_existing=True)).first()
+        if row is not None:
+            return row
+    return None

@@ -15,6 +15,7 @@ from .models import Entry
 from .models import Launch
 from .models import Login
 from .models import Task
+from .notices import outbox
 
 
 def text(desk):
@@ -24,6 +25,7 @@ def text(desk):
     launches = Gauge("suanwang_launches", "Launches by kind and state.", ["kind", "state"], registry=registry)
     waiting = Gauge("suanwang_launch_waiting_s", "Age of the oldest queued launch, seconds.", registry=registry)
     logins = Gauge("suanwang_sessions", "Sessions that are not over.", registry=registry)
+    notices = Gauge("suanwang_notices", "Notices by channel and state.", ["channel", "state"], registry=registry)
     rows = Gauge("suanwang_audit_rows", "Rows of the audit.", registry=registry)
     now = clock.now()
     with desk.database.read() as session:
@@ -36,5 +38,7 @@ def text(desk):
         oldest = session.scalar(select(func.min(Launch.created_at)).where(Launch.state == "queued"))
         waiting.set(clock.seconds_between(oldest, now) if oldest else 0)
         logins.set(session.scalar(select(func.count()).select_from(Login).where(Login.expires_at >= now)))
+        for (channel, state), count in outbox.counts(session).items():
+            notices.labels(channel, state).set(count)
         rows.set(session.scalar(select(func.count()).select_from(Entry)))
     return generate_latest(registry)

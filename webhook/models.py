@@ -5,6 +5,7 @@ Plans, approvals and journals live in the store, as files; the rows here index t
 
 from __future__ import annotations
 
+from sqlalchemy import BigInteger
 from sqlalchemy import ForeignKey
 from sqlalchemy import Index
 from sqlalchemy import JSON
@@ -74,6 +75,7 @@ class Task(Base):
     source: Mapped[str] = column(String(40))
     state: Mapped[str] = column(String(20))
     document: Mapped[str] = column(Text)
+    priority: Mapped[int] = column(default=5, server_default="5")
     round: Mapped[int] = column(default=0)
     proposal: Mapped[str | None] = column(String(26))
     digest: Mapped[str | None] = column(String(64), index=True)
@@ -170,7 +172,10 @@ class Answer(Base):
 
 
 class Delivery(Base):
-    """A signed webhook that was taken. id: source and the delivery's own id."""
+    """A signed webhook that was taken. id: source and the delivery's own id.
+
+    fetch: {source, commit, run, attempts} while the files of a pushed commit are still to be fetched, at `due_at`.
+    """
 
     __tablename__ = "deliveries"
     id: Mapped[str] = column(String(200), primary_key=True)
@@ -179,13 +184,83 @@ class Delivery(Base):
     task: Mapped[str | None] = column(String(26))
     outcome: Mapped[str] = column(Text)
     at: Mapped[str] = column(String(20))
+    fetch: Mapped[dict | None] = column(JSON)
+    due_at: Mapped[str | None] = column(String(20), index=True)
+
+
+class Acknowledgement(Base):
+    """Somebody has seen an alarm. key: of site, alarm and its beginning, so that one that comes again is new."""
+
+    __tablename__ = "acknowledgements"
+    key: Mapped[str] = column(String(64), primary_key=True)
+    site: Mapped[str] = column(String(100))
+    alarm: Mapped[str] = column(Text)
+    by: Mapped[str] = column(String(200))
+    at: Mapped[str] = column(String(20))
+    note: Mapped[str | None] = column(Text)
+
+
+class Notice(Base):
+    """A message to send. once: what makes it the only one: event, channel, recipient. params: what its text says.
+
+    due_at: when it may be tried; of one that is being sent, when its sender counts as dead.
+    """
+
+    __tablename__ = "notices"
+    id: Mapped[str] = column(String(26), primary_key=True)
+    once: Mapped[str] = column(String(400), unique=True)
+    channel: Mapped[str] = column(String(40))
+    recipient: Mapped[str] = column(String(200))
+    event: Mapped[str] = column(String(40))
+    task: Mapped[str] = column(String(26))
+    params: Mapped[dict] = column(JSON)
+    state: Mapped[str] = column(String(20))
+    attempts: Mapped[int] = column(default=0)
+    due_at: Mapped[str] = column(String(20))
+    message: Mapped[str | None] = column(Text)
+    created_at: Mapped[str] = column(String(20))
+    sent_at: Mapped[str | None] = column(String(20))
+    __table_args__ = (Index("notices_by_state", "state", "due_at"),)
 
 
 class Switch(Base):
-    """What an operator has set: ``pause`` of all launches, ``drain:<site>``, ``seen:<alarm>``."""
+    """What is set once for all: ``pause`` of all launches; ``notices``: up to which row of the audit they are made."""
 
     __tablename__ = "switches"
     name: Mapped[str] = column(String(200), primary_key=True)
     value: Mapped[dict] = column(JSON)
     by: Mapped[str] = column(String(200))
     at: Mapped[str] = column(String(20))
+
+
+class Quota(Base):
+    """How much a tenant, or one person of it, may use a month. person: "" for the tenant as a whole.
+
+    resource: card_s | core_s | money_fen; amount: in that unit, at least 0.
+    """
+
+    __tablename__ = "quotas"
+    tenant: Mapped[str] = column(String(40), primary_key=True)
+    person: Mapped[str] = column(String(200), primary_key=True)
+    resource: Mapped[str] = column(String(20), primary_key=True)
+    amount: Mapped[int] = column(BigInteger)
+    by: Mapped[str] = column(String(200))
+    at: Mapped[str] = column(String(20))
+
+
+class Holding(Base):
+    """What an approved plan may use at most, and once its run has ended what it did use. month: YYYY-MM, in China.
+
+    An amount that is not known is None: of a price that is not known, say.
+    """
+
+    __tablename__ = "holdings"
+    task: Mapped[str] = column(ForeignKey("tasks.id"), primary_key=True)
+    tenant: Mapped[str] = column(String(40))
+    person: Mapped[str] = column(String(200))
+    month: Mapped[str] = column(String(7))
+    card_s: Mapped[int] = column(BigInteger)
+    core_s: Mapped[int] = column(BigInteger)
+    money_fen: Mapped[int | None] = column(BigInteger)
+    settled_at: Mapped[str | None] = column(String(20))
+    __table_args__ = (Index("holdings_by_tenant", "tenant", "month"),)

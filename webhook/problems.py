@@ -11,11 +11,14 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from ansible_collections.suanwang.brain.plugins.module_utils import errors
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+from ansible_collections.suanwang.brain.plugins.module_utils.said import words
 
 from .database import Stale
 from .desk.desk import Clash
 from .desk.desk import Denied
 from .desk.desk import Missing
+from .runs.ledger import Over
 from .states import Illegal
 
 log = logging.getLogger(__name__)
@@ -67,18 +70,24 @@ def read(error):
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 502)
         return status, error.message, {"field": error.details.get("field"), "way_out": error.way_out}
     if isinstance(error, Illegal):
-        return 409, str(error), {"allowed": error.allowed}
-    if isinstance(error, Stale | Clash):
-        return 409, str(error), {}
+        return 409, _illegal(error), {"allowed": error.allowed}
+    if isinstance(error, Stale | Clash | Over):
+        return 409, error.args[0], {}
     if isinstance(error, Denied):
-        return 403, str(error), {}
+        return 403, error.args[0], {}
     if isinstance(error, Missing):
-        return 404, str(error), {}
+        return 404, error.args[0], {}
     if isinstance(error, OperationalError):
-        return 503, "the database does not answer", {}
+        return 503, words("the database does not answer"), {}
     if isinstance(error, HTTPException):
         return error.code or 500, error.description, {}
     return None
+
+
+def _illegal(error):
+    """The sentence of a move that the table of states does not have."""
+    kind, state, event = (words(one) for one in (error.kind, error.state, error.event))
+    return say("a {kind} that is {state} cannot {event}", kind=kind, state=state, event=event)
 
 
 def answer(status, detail=None, headers=None, **more):
@@ -94,7 +103,7 @@ def install(app, page=None):
         found = read(error)
         if found is None:
             log.exception("an unexpected error")
-            found = 500, "an error that we did not expect; it is in the log", {}
+            found = 500, words("an error that we did not expect; it is in the log"), {}
         status, detail, more = found
         if isinstance(error, HTTPException) and error.response is not None:
             return error.response

@@ -47,10 +47,17 @@ ROUTES = {
     "runs.artifacts": _READERS,
     "runs.artifact": _READERS,
     "fleet.pools": _READERS,
-    "fleet.sites": _READERS,
     "fleet.links": _READERS,
-    "fleet.alarms": _READERS,
+    "alarms.index": _READERS,
+    "sites.index": _READERS,
+    "organisations.index": _READERS,
+    "notices.index": ("operator", "auditor", "admin"),
+    "fleet.map_": _READERS,
+    "fleet.use": _READERS,
     "fleet.tenants": _READERS,
+    "usage.index": _READERS,
+    "usage.statement": _READERS,
+    "quotas.index": _READERS,
     "audit.index": ("auditor", "admin"),
     "audit.verify": ("auditor", "admin"),
     # -- asking ----------------------------------------------------------------------------------------
@@ -67,12 +74,18 @@ ROUTES = {
     "runs.resume": ("requester", *_OPERATE),
     "fleet.perceive": ("requester", *_OPERATE),
     "fleet.pause": _OPERATE,
+    "alarms.acknowledge": ("owner", *_OPERATE),
+    "sites.drain": ("owner", *_OPERATE),
+    "sites.undrain": ("owner", *_OPERATE),
+    "notices.again": _OPERATE,
+    "quotas.put": _OPERATE,
 }
 
 #: page → the API endpoint whose rights it has.
 PAGES = {
     "home.index": "fleet.pools",
     "home.fleet": "fleet.pools",
+    "home.use": "fleet.use",
     "home.pause": "fleet.pause",
     "home.language": "health.docs",
     "session.show": "session.enter",
@@ -101,7 +114,18 @@ PAGES = {
     "runs.report": "runs.show",
     "runs.cancel": "runs.cancel",
     "runs.resume": "runs.resume",
+    "usage.index": "usage.index",
+    "usage.put": "quotas.put",
     "audit.index": "audit.index",
+    "alarms.index": "alarms.index",
+    "alarms.part": "alarms.index",
+    "alarms.acknowledge": "alarms.acknowledge",
+    "sites.index": "sites.index",
+    "sites.drain": "sites.drain",
+    "sites.undrain": "sites.undrain",
+    "organisations.index": "organisations.index",
+    "notices.index": "notices.index",
+    "notices.again": "notices.again",
 }
 ROUTES |= {f"pages.{page}": ROUTES[endpoint] for page, endpoint in PAGES.items()}
 # What an identity provider sends people and logout tokens to.

@@ -1,6 +1,7 @@
 """The one table of states: what may follow what. A move that is not in it is refused (409 over HTTP).
 
-A task is a person's request; a launch is one start of a playbook for it. Nothing else has a state here.
+A task is a person's request; a launch is one start of a playbook for it; a notice is a message to send. Nothing else
+has a state here.
 """
 
 from __future__ import annotations
@@ -58,11 +59,21 @@ LAUNCH = {
     },
 }
 
-TABLES = {"task": TASK, "launch": LAUNCH}
+NOTICE = {
+    ("pending", "send"): "sending",
+    ("sending", "send"): "sending",  # whoever sent it died, perhaps before it went out
+    ("sending", "sent"): "sent",
+    ("sending", "retry"): "pending",
+    ("sending", "give_up"): "failed",
+    ("failed", "again"): "pending",
+}
+
+TABLES = {"task": TASK, "launch": LAUNCH, "notice": NOTICE}
 TASK_STATES = sorted({state for state, _event in TASK} | set(TASK.values()))
 LAUNCH_STATES = sorted({state for state, _event in LAUNCH} | set(LAUNCH.values()))
 #: Nothing of the service moves these any more, but for a person's word.
 TASK_ENDS = ("refused", "withdrawn", "rejected", "expired", "succeeded", "failed", "cancelled")
+NOTICE_STATES = sorted({state for state, _event in NOTICE} | set(NOTICE.values()))
 LAUNCH_ENDS = ("succeeded", "failed", "cancelled", "lost")
 
 

@@ -1,8 +1,12 @@
-"""Perception: many pools from a snapshot against a plugin that makes hosts of nothing; four slow sites against one."""
+"""Perception: many pools from a snapshot against a plugin that makes hosts of nothing; slow and dead sites."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
+import socket
+
+import yaml
 
 from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
@@ -15,6 +19,8 @@ from tests.unit.planning import world
 
 TOY = "tests/bench/toy"
 LATENCY_S = 0.3
+SLOW_S = 2.0
+SILENT = "127.10.0.9"
 
 
 def measure(bench):
@@ -65,9 +71,50 @@ def _slow(bench):
             "four": _graph(bench, "four", fleet),
         }
         found = bench.alternately(**commands)
+        lab.site("hunan").fault("latency", seconds=latency if bench.small else SLOW_S)
+        with _silent() as port:
+            beside = _beside(bench, lab, port)
+            mixed = bench.alternately(start=commands["start"], **beside)
     one, four = found["one"].over(found["start"]), found["four"].over(found["start"])
     note = f"{latency} s a request; the slowest site is 1, the sum is 4"
     yield Row("perception", "four slow sites", four.wall, "one of them", one.wall, "wall s", 2.0, note)
+    slow, dead, both = (mixed[name].over(mixed["start"]).wall for name in ("slow", "dead", "both"))
+    note = f"one at {SLOW_S} s a call, one silent; the slowest is 1, the sum {(slow + dead) / max(slow, dead):.1f}"
+    yield Row("perception", "slow and dead", both, "the slowest alone", max(slow, dead), "wall s", 1.5, note)
+
+
+def _beside(bench, lab, port):
+    """Return commands that read a slow site, one that is silent at `port`, and both. Alarms and use are left out."""
+    folder = bench.folder / "beside"
+    shutil.copytree(lab.config, folder)
+    site = yaml.safe_load((folder / "sites" / "hunan.yml").read_text())
+    for path in (folder / "sites").glob("*.yml"):
+        path.unlink()
+    site["endpoints"] = [one for one in site["endpoints"] if one["id"] in ("slurm", "login")]
+    (folder / "sites" / "slow.yml").write_text(yaml.safe_dump({**site, "site": "slow"}))
+    site["endpoints"][0] |= {"port": port, "address": SILENT}
+    (folder / "sites" / "dead.yml").write_text(yaml.safe_dump({**site, "site": "dead"}))
+    (folder / "links.yml").write_text("links: []\n")
+    fleet = f"plugin: suanwang.brain.fleet\nconfig: {folder}\n"
+    return {
+        "slow": _graph(bench, "slow", fleet + "sites: [slow]\n"),
+        "dead": _graph(bench, "dead", fleet + "sites: [dead]\n"),
+        "both": _graph(bench, "both", fleet),
+    }
+
+
+@contextlib.contextmanager
+def _silent():
+    """Give a port at which no connection comes about: its queue is full, and the kernel drops what comes."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind((SILENT, 0))
+        server.listen(0)
+        for _ in range(3):
+            caller = stack.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
 
 
 def _graph(bench, name, text, **environment):

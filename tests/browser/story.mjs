@@ -36,6 +36,10 @@ async function look(page, name) {
     language: await page.evaluate(() => document.documentElement.lang),
     overflow: await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
     violations: found.violations.map((one) => [one.id, one.impact, one.nodes[0].html.slice(0, 160)]),
+    // Sentences of the planner and of errors that are in no Chinese at all.
+    english: await page.locator(".good li, .bad li, .note li, .problem, .wrong").evaluateAll((all) => all
+      .map((one) => one.innerText).filter((text) => text && !/[\u4e00-\u9fff]/.test(text))),
+    maps: await page.locator("svg.map").evaluateAll((all) => all.filter((one) => one.checkVisibility()).length),
     troubles: troubles.splice(0),
   }));
 }
@@ -44,6 +48,16 @@ const requester = await enter("requester@lab.invalid");
 await look(requester, "home");
 await requester.goto(`${url}/tasks/new`);
 await look(requester, "new");
+const cards = requester.locator("[name='components[0].resources.accelerators']");
+await cards.fill("3");
+await requester.fill("[name='components[0].resources.nodes']", "2");
+await requester.click("form.task button.primary");
+await requester.waitForSelector("#wrong.problem");
+troubles.splice(0, troubles.length, ...troubles.filter((one) => !one.includes("422")));
+if (await cards.inputValue() !== "3") troubles.push("the form lost what was filled in");
+await look(requester, "wrong");
+await cards.fill("1");
+await requester.fill("[name='components[0].resources.nodes']", "1");
 await requester.click("form.task button.primary");
 await requester.waitForSelector(".proposal");
 await look(requester, "task");

@@ -46,10 +46,12 @@ def test_the_story_of_two_people(service, language, width, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr + service.tail()
     pages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [page["name"] for page in pages] == [
-        "home", "new", "task", "tune", "plan", "approve", "run", "done", "report", "refused",
+        "home", "new", "wrong", "task", "tune", "plan", "approve", "run", "done", "report", "refused",
     ]  # fmt: skip
     for page in pages:
         assert page["overflow"] <= 0, page
         assert page["violations"] == [], page
         assert page["troubles"] == [], page
+        assert page["maps"] == (1 if page["name"] == "home" else 0), page
+        assert page["english"] == [] or language != "zh-CN", page
         assert page["language"] == ("zh-CN" if language == "zh-CN" else "en"), page

@@ -10,6 +10,7 @@ import platform
 import time
 from abc import ABC
 from abc import abstractmethod
+from collections import Counter
 from pathlib import Path
 
 from ansible_collections.suanwang.brain.plugins.module_utils import jobfile
@@ -259,18 +260,18 @@ class PrometheusBench(Bench):
 
 
 class RealSlurmBench(Bench):
-    """One of the two real clusters, which are started together and stopped with the last of them."""
+    """One of the two real clusters of a release, which are started together and stopped with the last of them."""
 
-    shared: "list[RealSlurm]" = []
-    users = 0
+    shared: "dict[str, RealSlurm]" = {}
+    users: "Counter[str]" = Counter()
 
-    def __init__(self, folder, name):
-        tree = packages.need_slurm()
-        if not self.shared:
-            self.shared.append(RealSlurm(tree=tree).start())
-        RealSlurmBench.users += 1
-        self.name, self.site = name, self.shared[0].site(name)
-        self.config = sites.load(str(self.shared[0].config))
+    def __init__(self, folder, name, release):
+        tree = packages.need_slurm(release)
+        if release not in self.shared:
+            self.shared[release] = RealSlurm(tree=tree).start()
+        self.users[release] += 1
+        self.name, self.release, self.site = name, release, self.shared[release].site(name)
+        self.config = sites.load(str(self.shared[release].config))
         row = self.site.hardware
         nodes = len(row["names"])
         self.expected = {
@@ -310,9 +311,9 @@ class RealSlurmBench(Bench):
         return self.secret(f"{self.name}-slurm", self.site.token(lifespan_s=-60).encode())
 
     def stop(self):
-        RealSlurmBench.users -= 1
-        if not self.users and self.shared:
-            self.shared.pop().stop()
+        self.users[self.release] -= 1
+        if not self.users[self.release]:
+            self.shared.pop(self.release).stop()
 
 
 class ProfiledBench(Bench):
@@ -417,5 +418,9 @@ BENCHES = {
 }
 #: platform → further benches by name, with the real software
 REAL = {
-    "slurm": {f"slurm-real-{name}": functools.partial(RealSlurmBench, name=name) for name in ("hunan", "centre-a")},
+    "slurm": {
+        f"slurm-{release}-{name}": functools.partial(RealSlurmBench, name=name, release=release)
+        for release in packages.RELEASES
+        for name in ("hunan", "centre-a")
+    },
 }

@@ -125,10 +125,10 @@ def test_the_highest_version_that_both_sides_know_is_spoken():
 
 
 def test_a_newer_server_is_told_apart_from_an_absent_one():
-    platform = scripted(answers={"/openapi/v3": {"paths": {"/slurm/v0.0.41/ping/": {}, "/slurmdb/v0.0.40/x": {}}}})
+    platform = scripted(answers={"/openapi/v3": {"paths": {"/slurm/v0.0.44/ping/": {}, "/slurmdb/v0.0.43/x": {}}}})
     with pytest.raises(Refused) as caught:
         platform.ping()
-    assert "v0.0.41" in str(caught.value) and "v0.0.40" not in str(caught.value)
+    assert "v0.0.44" in str(caught.value) and "v0.0.43" not in str(caught.value)
 
 
 @pytest.mark.parametrize("errors", [

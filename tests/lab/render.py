@@ -124,6 +124,12 @@ def copy_with_free_ports(source: Path, target: Path, remembered: dict, more: Pat
     return ports
 
 
+def _row(endpoint: dict) -> dict:
+    """Return where a process serves an endpoint: at its address, or behind it where the site file says so."""
+    found = {key: endpoint.get(key) for key in ("id", "protocol", "address", "port", "platform")}
+    return {**found, "behind": [[place["address"], place["port"]] for place in endpoint.get("behind", ())]}
+
+
 def _apart(authority, folder: Path, credentials: Path, endpoint: dict) -> dict:
     """Return what the process of one endpoint needs; its secret is random, made once, and the client's credential."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -133,7 +139,7 @@ def _apart(authority, folder: Path, credentials: Path, endpoint: dict) -> dict:
         keys.write_private(secret, ":".join(words).encode() + b"\n")
     keys.write_private(credentials / endpoint["credential"], secret.read_bytes())
     pair = authority.serve(endpoint["tls"]["server_name"], endpoint["address"], folder)
-    row = {key: endpoint[key] for key in ("id", "protocol", "address", "port", "platform")}
+    row = _row(endpoint)
     return {"secret": str(secret), "endpoints": [{**row, "certificate": str(pair[0]), "key": str(pair[1])}]}
 
 
@@ -143,8 +149,7 @@ def _apart_login(folder: Path, credentials: Path, endpoint: dict, known: list[st
     login = keys.ssh_key(folder / "login", f"{endpoint['id']} login")
     known.append(f"[{endpoint['address']}]:{endpoint['port']} {host}")
     keys.write_private(credentials / endpoint["credential"], (folder / "login").read_bytes())
-    row = {key: endpoint[key] for key in ("id", "protocol", "address", "port", "platform")}
-    return {"endpoints": [row], "host_key": str(folder / "ssh_host_ed25519_key"), "authorized_key": login}
+    return {"endpoints": [_row(endpoint)], "host_key": str(folder / "ssh_host_ed25519_key"), "authorized_key": login}
 
 
 def _write(path: Path, text: str) -> None:
@@ -185,8 +190,7 @@ def secrets_into(config: Path, secrets: Path, sites: dict[str, Path]) -> dict[st
                 needs[apart]["module"] = APART[apart]["module"]
                 continue
             address, port = endpoint["address"], endpoint["port"]
-            need = {"id": endpoint["id"], "protocol": endpoint["protocol"], "address": address,
-                    "port": port, "platform": endpoint.get("platform")}  # fmt: skip
+            need = _row(endpoint)
             credential = credentials / endpoint["credential"]
             if endpoint["protocol"] == "ssh":
                 known.append(f"[{address}]:{port} {host}" if port != 22 else f"{address} {host}")

@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+import os
+import signal
 import socket
+import subprocess
+import time
 from pathlib import Path
 
 import numpy
@@ -108,6 +112,38 @@ def test_work_ran_on_the_machine_and_a_failure_leaves_it_until_it_is_released(pr
     assert failed.code != 0 and said(lab, "hunan")["nonce"] in failed.flat and "exit code 3" in failed.flat
     assert machines(lab, "hunan") == [f"swb-{run}-train"]
     project.play("release", "-e", f"plan={run}").good()
+    assert left(lab, "hunan") == NOTHING
+
+
+def test_a_lost_answer_and_a_killed_playbook_make_nothing_twice(project, lab):
+    """The answer to the machine's creation is lost, and the playbook dies while the job runs; the next one goes on."""
+    code = (
+        "import os, time\n"
+        "with open(os.environ['SWB_CHECKPOINT_DIR'] + '/starts', 'a') as stream: stream.write('x')\n"
+        "time.sleep(6)\n"
+        "starts = open(os.environ['SWB_CHECKPOINT_DIR'] + '/starts').read()\n"
+        "with open(os.environ['SWB_OUTPUT_DIR'] + '/starts.txt', 'w') as stream: stream.write(starts)\n"
+    )
+    task = write_task(project.folder, resources={"accelerators": 1, "accelerator": "910b4", "cpu": 1},
+                      outputs=[{"name": "starts", "path": "starts.txt"}])  # fmt: skip
+    (project.folder / "code/main.py").write_text(code)
+    run = project.approved(task)
+    lab.site("hunan/cloud").fault("lost_answer", path="/v2.1/servers", n=1)
+    first = subprocess.Popen(
+        ["ansible-playbook", "playbooks/apply.yml", "-e", f"plan={run}"], cwd=project.checkout,
+        env=project.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        while not project.events(run, "submitted"):
+            assert first.poll() is None
+            time.sleep(0.05)
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    assert project.events(run, "doubt") and machines(lab, "hunan") == [f"swb-{run}-train"]
+    project.apply(run).good()
+    assert len(project.events(run, "submitted")) == 1
+    assert (project.store.run_dir(run) / "artifacts/train/starts.txt").read_text() == "x"
     assert left(lab, "hunan") == NOTHING
 
 

@@ -5,6 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -142,11 +143,13 @@ def test_the_watch_sees_what_it_looks_for(tmp_path):
     assert set(needles.found) == {"argument", "environment", "file", "coded"}
 
 
-def test_no_credential_is_left_anywhere_by_a_whole_run_and_a_failing_one(project, lab, planted):
+def test_no_credential_is_left_anywhere_by_a_whole_run_and_a_failing_one(project, lab, planted, request):
     needles, token, password = planted
     log = project.home / "ansible.log"
-    loud = {"ANSIBLE_LOG_PATH": str(log), "ANSIBLE_KEEP_REMOTE_FILES": "1", "TMPDIR": str(project.folder / "tmp")}
-    (project.folder / "tmp").mkdir()
+    # Not below the project: ansible-core 2.21 listens on a Unix socket there, whose path has 107 characters at most.
+    scratch = tempfile.TemporaryDirectory(prefix="swb-")
+    request.addfinalizer(scratch.cleanup)
+    loud = {"ANSIBLE_LOG_PATH": str(log), "ANSIBLE_KEEP_REMOTE_FILES": "1", "TMPDIR": scratch.name}
     task = write_task(project.folder / "t", outputs=[{"name": "model", "path": "model.bin"}])
     (project.folder / "t/code/main.py").write_text(
         "import os; print(dict(os.environ)); open(os.environ['SWB_OUTPUT_DIR'] + '/model.bin', 'w').write('done')\n"
@@ -158,7 +161,7 @@ def test_no_credential_is_left_anywhere_by_a_whole_run_and_a_failing_one(project
         said.append(done.text)
         return done
 
-    watch = Watch(needles, [project.folder, lab.state], kept(project, lab))
+    watch = Watch(needles, [project.folder, lab.state, scratch.name], kept(project, lab))
     with watch:
         play("perceive", "-i", project.inventory).good()
         play("propose", "-i", project.inventory, "-e", f"task={task}", "-e", "pick=cheapest").good()

@@ -24,11 +24,37 @@ PROGRAMS = (
     "munged slurmctld slurmd slurmstepd slurmdbd slurmrestd sacct sacctmgr sbatch scancel scontrol sinfo squeue"
     " mariadbd mariadb-install-db"
 ).split()
-PLUGINS = ("auth_munge.so", "auth_jwt.so", "openapi_v0_0_38.so", "openapi_dbv0_0_38.so", "accounting_storage_mysql.so")
+#: what mariadb-install-db calls
+HELPERS = ("my_print_defaults", "resolveip")
+PLUGINS = ("auth_munge.so", "auth_jwt.so", "accounting_storage_mysql.so")
 PROMETHEUS = ("prometheus", "prometheus-alertmanager")
-RELEASE = "22.05"
 SUITE = "bookworm"
 FETCH_S = 240
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+SOURCE = f"deb [signed-by={KEYRING}] http://deb.debian.org/debian {{suite}} main\n"
+# The client library of MariaDB 11.8.9 ends slurmdbd 24.11 at its first query ("maximum allowed number of columns (=0)",
+# seen); Debian 12's has the same ABI, and does not.
+OLDER = f"libmariadb3/{SUITE}"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release of Slurm as a Debian suite has it: what starts with `plugins` lies in its PluginDir."""
+
+    version: str
+    suite: str
+    debian: str
+    plugins: tuple[str, ...]
+
+
+RELEASES = {
+    one.version: one
+    for one in (
+        Release("22.05", "bookworm", "Debian 12", ("openapi_v0_0_38.so", "openapi_dbv0_0_38.so")),
+        Release("24.11", "trixie", "Debian 13", ("openapi_slurmdbd.so", "data_parser_v0_0_42.so")),
+    )
+}
+OLDEST, NEWEST = RELEASES
 
 
 class Missing(Exception):
@@ -40,6 +66,8 @@ class Tree:
     """A folder with ``usr/bin`` and so on below it: ``/``, or where packages were unpacked."""
 
     root: Path
+    #: Its programs find the tree's own C library and loader, since the machine's are older.
+    own_libraries: bool = False
 
     @property
     def folders(self):
@@ -59,15 +87,16 @@ class Tree:
         """The variables by which the programs find each other and their libraries."""
         path = ":".join(map(str, dict.fromkeys([*self.folders, "/usr/sbin", "/usr/bin", "/sbin", "/bin"])))
         found = {"PATH": path, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-        if self.root != Path("/") and self.plugins:
+        if self.root != Path("/") and self.plugins and not self.own_libraries:
             found["LD_LIBRARY_PATH"] = f"{self.plugins.parent}:{self.plugins}"
         return found
 
-    @property
-    def complete(self):
+    def has(self, release):
+        """Return whether it holds all of a Release, and that runs here."""
         plugins = self.plugins
-        there = plugins and all((plugins / name).exists() for name in PLUGINS)
-        return bool(there and all(map(self.program, PROGRAMS)))
+        there = plugins and all((plugins / name).exists() for name in (*PLUGINS, *release.plugins))
+        complete = there and all(map(self.program, PROGRAMS))
+        return bool(complete and self.slurm_version().startswith(release.version))
 
     def slurm_version(self):
         """Return ``22.05.8``; an empty text where the program does not run."""
@@ -77,23 +106,29 @@ class Tree:
         return done.stdout.strip().rpartition(" ")[2]
 
 
-def _how(why):
-    return f"no real Slurm here: {why}; on Debian 12: apt install --no-install-recommends {' '.join(SLURM)}"
+def _how(release, why):
+    said = f"no real Slurm {release.version} here: {why}"
+    return f"{said}; on {release.debian}: apt install --no-install-recommends {' '.join(SLURM)}"
 
 
 @functools.cache
-def slurm():
-    """Return the Tree with Slurm 22.05 and MariaDB; raise Missing with how to enable it."""
+def slurm(version=OLDEST):
+    """Return the Tree with a release of Slurm, and MariaDB; raise Missing with how to enable it."""
+    release = RELEASES[version]
     if os.geteuid() == 0:
         raise Missing("no real Slurm as root, which slurmrestd refuses: run the tests as an ordinary user")
-    for tree in (Tree(Path("/")), _unpacked):
-        tree = tree if isinstance(tree, Tree) else tree()
-        if tree.complete:
-            version = tree.slurm_version()
-            if not version.startswith(RELEASE):
-                raise Missing(_how(f"the tests know Slurm {RELEASE} of Debian 12, and {tree.root} has {version!r}"))
-            return tree
-    raise Missing(_how(f"the packages unpacked below {cache()} are not complete"))
+    installed = Tree(Path("/"))
+    if installed.has(release):
+        return installed
+    foreign = _suite() != release.suite
+    return unpacked(
+        "slurm",
+        SLURM,
+        lambda tree: tree.has(release),
+        functools.partial(_how, release),
+        mend=_stand_alone if foreign else _alternatives,
+        suite=release.suite,
+    )
 
 
 def why_not(what, find):
@@ -120,13 +155,13 @@ def needed(what, find):
 
 
 @functools.cache
-def missing():
-    """Return why there is no real Slurm for the tests, in one line; None where there is."""
-    return why_not("Slurm", slurm)
+def missing(version=OLDEST):
+    """Return why there is no such real Slurm for the tests, in one line; None where there is."""
+    return why_not("Slurm", functools.partial(slurm, version))
 
 
-def need_slurm():
-    return needed("Slurm", slurm)
+def need_slurm(version=OLDEST):
+    return needed("Slurm", functools.partial(slurm, version))
 
 
 @functools.cache
@@ -145,7 +180,7 @@ def prometheus():
     return unpacked("prometheus", PROMETHEUS, complete, how, alone=True, mend=_templates_beside)
 
 
-def _templates_beside(part):
+def _templates_beside(part, root):
     """Let an unpacked Alertmanager look for its templates where it is started: Debian built their folder into it."""
     program = part / "usr" / "bin" / "prometheus-alertmanager"
     folder = b"/usr/share/prometheus/alertmanager"
@@ -171,13 +206,7 @@ def _suite():
     return next((line.partition("=")[2].strip('"') for line in lines if line.startswith("VERSION_CODENAME=")), "")
 
 
-@functools.cache
-def _unpacked():
-    """Return the Tree of Slurm's packages, fetched where it is not there yet."""
-    return unpacked("slurm", SLURM, lambda tree: tree.complete, _how, mend=_alternatives)
-
-
-def _alternatives(part):
+def _alternatives(part, root):
     """Make Debian's alternatives, which unpacking does not; slurmstepd under another name fails."""
     for name in ("slurmctld", "slurmd", "slurmstepd"):
         link = part / "usr" / "sbin" / name
@@ -185,35 +214,62 @@ def _alternatives(part):
             link.symlink_to(f"{name}-wlm")
 
 
-def unpacked(name, packages, complete, how, alone=False, mend=lambda part: None):
+def _stand_alone(part, root):
+    """Let the programs of another Debian run here: each names its own loader and libraries, by absolute path.
+
+    Not by LD_LIBRARY_PATH: a job is a program of this machine, and the other C library would end it.
+    """
+    _alternatives(part, root)
+    loader = next(iter(sorted(part.glob("usr/lib/*/ld-linux-*"))))
+    there = root / loader.parent.relative_to(part)
+    words = [loader, "--library-path", loader.parent, part / "usr" / "bin" / "patchelf", "--force-rpath"]
+    words += ["--set-interpreter", there / loader.name, "--set-rpath", f"{there}:{there / 'slurm-wlm'}"]
+    for program in (*PROGRAMS, *HELPERS):
+        found = Tree(part).program(program).resolve()
+        if found.read_bytes()[:4] == b"\x7fELF":
+            subprocess.run([*words, found], check=True, timeout=60)
+
+
+def unpacked(name, packages, complete, how, alone=False, mend=lambda part, root: None, suite=SUITE):
     """Return the Tree of unpacked packages, fetched where it is not `complete` yet; raise Missing.
 
-    how: what makes a line of advice of a reason. alone: without what they depend on. mend: does what installing does.
+    how: what makes a line of advice of a reason. alone: without what they depend on. mend: does what installing does
+    to a folder before it is renamed to the second. suite: whose they are; another one's come with all they need.
     """
-    if _suite() != SUITE or not shutil.which("apt-get"):
-        raise Missing(how("only Debian 12's packages are known"))
+    foreign = _suite() != suite
+    if not shutil.which("apt-get") or not (KEYRING.exists() if foreign else _suite() == SUITE):
+        raise Missing(how("Debian's own tools are needed to fetch it"))
     folder = cache()
     folder.mkdir(parents=True, exist_ok=True)
-    tree = Tree(folder / f"{name}-{SUITE}")
+    tree = Tree(folder / f"{name}-{suite}", own_libraries=foreign)
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not complete(tree):
             shutil.rmtree(tree.root, ignore_errors=True)
-            part = _fetch(folder, packages, how, alone)
-            mend(part)
+            part = _fetch(folder, packages, how, alone, suite if foreign else None)
+            mend(part, tree.root)
             part.rename(tree.root)
     return tree
 
 
-def _fetch(folder, packages, how, alone):
-    """Return a folder with the packages, and what they depend on, unpacked."""
+def _fetch(folder, packages, how, alone, suite):
+    """Return a folder with the packages, and what they depend on, unpacked. suite: None for the machine's own."""
     part, apt = folder / "part", folder / "apt"
     for path in (part, apt):
         shutil.rmtree(path, ignore_errors=True)
     for name in ("state/lists/partial", "cache/archives/partial", "debs"):
         (apt / name).mkdir(parents=True)
-    options = [f"-oDir::State={apt}/state", f"-oDir::Cache={apt}/cache", "-oDir::State::status=/var/lib/dpkg/status",
-               "-oDebug::NoLocking=1", "-oAcquire::Retries=1", "-oAcquire::http::Timeout=20", "-qq"]  # fmt: skip
+    status = "/var/lib/dpkg/status"
+    options = [f"-oDir::State={apt}/state", f"-oDir::Cache={apt}/cache", "-oDebug::NoLocking=1",
+               "-oAcquire::Retries=1", "-oAcquire::http::Timeout=20", "-qq"]  # fmt: skip
+    if suite:
+        # Nothing counts as installed: what the machine has of another suite is of no use to these.
+        status = apt / "status"
+        status.touch()
+        (apt / "sources.list").write_text("".join(SOURCE.format(suite=one) for one in (suite, SUITE)))
+        options += [f"-oDir::Etc::sourcelist={apt}/sources.list", "-oDir::Etc::sourceparts=/dev/null"]
+        packages = [*packages, "patchelf"]
+    options.append(f"-oDir::State::status={status}")
 
     def run(*command):
         done = subprocess.run(
@@ -235,6 +291,10 @@ def _fetch(folder, packages, how, alone):
         run("apt-get", *options, "download", *sorted(wanted))
         for package in sorted((apt / "debs").glob("*.deb")):
             run("dpkg", "-x", package, part)
+            package.unlink()
+        if suite:
+            run("apt-get", *options, "download", OLDER)
+            run("dpkg", "-x", *(apt / "debs").glob("*.deb"), part)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(how(f"the packages cannot be fetched ({error})")) from error
     shutil.rmtree(apt, ignore_errors=True)

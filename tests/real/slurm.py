@@ -65,7 +65,8 @@ class Cluster:
         keys.write_private(self.folder / "munge" / "key", secrets.token_bytes(128))
         keys.jwt_key(self.folder / "etc" / "jwt_hs256.key")
         facts = {**self.ports, "last": self.ports["first"] + 1, "user": USER, "folder": self.folder,
-                 "plugins": self.tree.plugins, "accounting": self.accounting, **self._sql}  # fmt: skip
+                 "plugins": self.tree.plugins, "version": self.tree.slurm_version(),
+                 "accounting": self.accounting, **self._sql}  # fmt: skip
         for name, text in slurm_conf.texts(self.name, **facts).items():
             keys.write_private(self.conf.with_name(name), text.encode())
         software = self.home / "brain" / "sw" / "bin"
@@ -102,11 +103,12 @@ class Cluster:
         for node in self.hardware["names"]:
             stepd = ["-d", self.tree.program("slurmstepd")]
             self._start("slurmd", "-D", "-N", node, "-f", self.conf, *stepd, name=node)
-        plugins = "v0.0.36 v0.0.37 v0.0.38".split()
-        plugins = [f"openapi/{one}" for one in plugins] + self.accounting * [f"openapi/db{one}" for one in plugins]
-        # SLURM_JWT, any text: it speaks auth/jwt, and needs no munge.
-        self._start("slurmrestd", "-a", "rest_auth/jwt", "-s", ",".join(plugins), "-t", "8", "-f", self.conf,
-                    f"127.0.0.1:{self.ports['rest']}", SLURM_JWT="daemon")  # fmt: skip
+        # Left to itself it loads what needs slurmdbd, and ends without one.
+        plugins = slurm_conf.rest_plugins(self.tree.slurm_version(), self.accounting)
+        # SLURM_JWT, any text: it speaks auth/jwt, and needs no munge. One ordinary user is SlurmUser here too.
+        self._start("slurmrestd", "-a", "rest_auth/jwt", *plugins, "-t", "8", "-f", self.conf,
+                    f"127.0.0.1:{self.ports['rest']}", SLURM_JWT="daemon",
+                    SLURMRESTD_SECURITY="disable_user_check")  # fmt: skip
 
     def add_accounts(self):
         self._controller_answers()
@@ -315,11 +317,13 @@ class RealSlurm:
         first = [f"CREATE USER slurm@127.0.0.1 IDENTIFIED BY '{password}'", "GRANT ALL ON *.* TO slurm@127.0.0.1",
                  "DELETE FROM mysql.global_priv WHERE User = 'root'", "FLUSH PRIVILEGES"]  # fmt: skip
         keys.write_private(place / "first.sql", "".join(f"{line};\n" for line in first).encode())
+        share = self.tree.root / "usr" / "share"
+        messages = next(folder for folder in (share / "mariadb", share / "mysql") if (folder / "english").exists())
         self._sql = daemons.Daemons(place, environment)
         self._sql.start(
             "mariadbd", self.tree.program("mariadbd"), "--no-defaults", *base, "--bind-address=127.0.0.1",
             f"--port={sql}", f"--socket={place / 'socket'}", f"--pid-file={place / 'pid'}", "--skip-name-resolve",
-            f"--init-file={place / 'first.sql'}", f"--lc-messages-dir={self.tree.root / 'usr/share/mysql'}",
+            f"--init-file={place / 'first.sql'}", f"--lc-messages-dir={messages}",
             "--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900", "--performance-schema=OFF",
             "--character-set-server=utf8mb4", "--collation-server=utf8mb4_unicode_ci",
             "--innodb-flush-log-at-trx-commit=0",

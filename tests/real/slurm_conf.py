@@ -96,6 +96,8 @@ StorageUser=slurm
 StoragePass={password}
 StorageLoc={database}
 """
+# Named, not detected: without a mounted cgroup file system detection ends slurmd, and nothing here uses it.
+CGROUP = {True: "CgroupAutomount=no\nCgroupPlugin=cgroup/v1\n", False: "CgroupPlugin=disabled\n"}
 # One account for our tenant with a limit, one for strangers; the caller is the only user who can run jobs.
 ACCOUNTS = """\
 add account demo Description=demonstration Organization=university GrpTRES={limit}
@@ -104,6 +106,21 @@ add user {user} account=demo
 add user {user} account=physics
 modify user {user} set DefaultAccount=demo
 """
+
+
+def is_old(version):
+    """Return whether a release ("22.05.8") is one whose slurmrestd has a plugin an API version."""
+    return version < "23.11"
+
+
+def rest_plugins(version, accounting):
+    """Return the options that name slurmrestd's plugins, with those of slurmdbd or without."""
+    if is_old(version):
+        numbers = ("v0.0.36", "v0.0.37", "v0.0.38")
+        names = [f"openapi/{one}" for one in numbers] + accounting * [f"openapi/db{one}" for one in numbers]
+    else:
+        names = ["openapi/slurmctld"] + accounting * ["openapi/slurmdbd"]
+    return ["-s", ",".join(names)]
 
 
 def texts(name, **facts):
@@ -115,8 +132,7 @@ def texts(name, **facts):
     found = {
         "slurm.conf": SLURM.format(**{**row, "accounting": accounting}),
         "gres.conf": "AutoDetect=off\n" + "".join(f"NodeName={row['nodes']} {line}\n" for line in row["gres"]),
-        # named, not detected: without a mounted cgroup file system detection ends slurmd, and nothing here uses it
-        "cgroup.conf": "CgroupAutomount=no\nCgroupPlugin=cgroup/v1\n",
+        "cgroup.conf": CGROUP[is_old(facts["version"])],
     }
     if facts["accounting"]:
         found["slurmdbd.conf"] = SLURMDBD.format(**row)

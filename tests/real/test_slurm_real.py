@@ -1,4 +1,4 @@
-"""The main job on two real Slurm clusters, and the traps that the platform file was written for, on the real thing.
+"""The main job on two real Slurm clusters of each release, and the traps that the platform file was written for.
 
 The contract suite runs on both as well: see tests/contract/benches.py.
 """
@@ -28,6 +28,17 @@ from tests.real.slurm import RealSlurm
 packages.need_slurm()  # else the whole module is skipped, with one line
 
 DIGITS = CHECKOUT / "examples" / "digits" / "task.yml"
+
+
+@pytest.fixture(scope="module", params=packages.RELEASES)
+def slurm(request):
+    """Two clusters of one release, with history and quota."""
+    with RealSlurm(tree=packages.need_slurm(request.param)) as started:
+        yield started
+
+
+def is_old(slurm):
+    return slurm.tree.slurm_version().startswith(packages.OLDEST)
 
 
 # -- the main job -----------------------------------------------------------------------------------
@@ -145,9 +156,10 @@ def until(question, seconds=20):
     return answer
 
 
-def test_the_platform_says_what_it_is(work):
+def test_the_platform_says_what_it_is(slurm, work):
     platform, _spec = work("hunan")
-    assert platform.ping() == {"version": "22.05.8", "api": "v0.0.38", "history": "v0.0.38"}
+    newest = "v0.0.38" if is_old(slurm) else "v0.0.42"
+    assert platform.ping() == {"version": slurm.tree.slurm_version(), "api": newest, "history": newest}
 
 
 def test_a_refused_submit_leaves_a_record_that_is_no_job(slurm, work):
@@ -164,12 +176,19 @@ def test_a_refused_submit_leaves_a_record_that_is_no_job(slurm, work):
     ({"wall_s": 10**6}, "PartitionTimeLimit"), ({"nodes": 3}, "PartitionNodeLimit"),
     ({"cpu": 100_000}, "PartitionConfig"),
 ])  # fmt: skip
-def test_a_job_that_can_never_start_is_accepted_with_its_reason(work, more, reason):
-    """More than a node has is refused (2014); more than the whole partition has is accepted, and waits for ever."""
+def test_a_job_that_can_never_start_is_accepted_with_its_reason_or_refused(slurm, work, more, reason):
+    """More than a node has is refused (2014); more than the whole partition has is only since 24.11."""
     platform, spec = work("centre-a")
     asked = spec(**more)
+    if "wall_s" not in more and not is_old(slurm):
+        with pytest.raises(Refused) as caught:
+            platform.submit(asked)
+        assert caught.value.details["number"] == 2014 and platform.job(asked.name) is None
+        return
     job = platform.submit(asked)
-    assert job.state == "queued" and "cannot start as asked" in job.reason
+    assert job.state == "queued"
+    if is_old(slurm):
+        assert "cannot start as asked" in job.reason
     until(lambda: platform.job(asked.name).reason == f"{reason}: cannot start as asked")
     platform.cancel(job)
     until(lambda: platform.job(asked.name).state == "cancelled")
@@ -236,6 +255,17 @@ def test_a_forged_token_is_told_from_a_dead_controller(slurm, work, act):
     assert slurm.site("hunan").copies(asked.name) == []
 
 
+def test_what_a_history_says_of_an_exit_code(slurm, work):
+    """22.05 says 0 for `exit 3`, so it is not read there; 24.11 says 3."""
+    platform, spec = work("hunan")
+    asked = spec("exit 3")
+    platform.submit(asked)
+    until(lambda: platform.job(asked.name).state in JOB_ENDED)
+    until(lambda: not [job for job in platform.jobs() if job.name == asked.name], seconds=120)
+    job = platform.job(asked.name)
+    assert (job.state, job.exit_code) == ("failed", None if is_old(slurm) else 3)
+
+
 def test_a_job_outlives_its_controller(slurm, work):
     """slurmctld is stopped while the job runs, and started again: the same job ends well, once."""
     platform, spec = work("centre-a")
@@ -250,8 +280,9 @@ def test_a_job_outlives_its_controller(slurm, work):
 
 
 # -- without accounting -----------------------------------------------------------------------------
-def test_without_a_history_pools_are_seen_and_absence_is_never_claimed():
-    with RealSlurm(accounting=False, tree=packages.need_slurm()) as bare:
+@pytest.mark.parametrize("release", packages.RELEASES)
+def test_without_a_history_pools_are_seen_and_absence_is_never_claimed(release):
+    with RealSlurm(accounting=False, tree=packages.need_slurm(release)) as bare:
         platform = sites.load(str(bare.config)).platform("hunan", "slurm", "demo")
         try:
             (pool,) = platform.pools()

@@ -8,23 +8,27 @@ from tests.structure.tree import files
 from tests.structure.tree import imports
 from tests.structure.tree import MODULE_UTILS
 
-FLOOR = {"errors", "resources", "plain", "names", "jobfile", "configfile"}
-TRANSPORT = {"http", "ssh", "shell"}
-WEBHOOK_FLOOR = {"planning", "store", "resources", "plain", "errors", "names", "plugin_utils"} | {
+FLOOR = {"said", "errors", "resources", "plain", "names", "jobfile", "configfile"}
+TRANSPORT = {"http", "ssh", "shell", "networks"}
+WEBHOOK_FLOOR = {"planning", "store", "resources", "plain", "said", "errors", "names", "plugin_utils"} | {
     f"webhook {room}" for room in ("records", "settings", "rights", "runs")
 }
 
 # Room → the rooms it may import. A room may always import itself, but for PLATFORMS.
 ROOMS = {
-    "errors": set(),
+    "said": set(),
+    "errors": {"said"},
     "resources": set(),
     "plain": {"resources"},
     "names": {"errors"},
     "configfile": {"errors"},
     "jobfile": {"errors", "names"},
     "hostvars": {"errors", "resources", "plain"},
+    "networks": {"errors"},
+    "hops": {"resources"},
+    "netpath": {"errors", "resources", "networks", "hops", "sshlink"},
     "httplink": {"errors"},
-    "http": {"errors", "resources", "httplink"},
+    "http": {"errors", "resources", "httplink", "networks"},
     "files": {"errors", "resources"},
     "sshlink": {"errors", "files"},
     "ssh": {"errors", "resources", "files", "sshlink"},
@@ -35,12 +39,13 @@ ROOMS = {
     "machines": FLOOR | TRANSPORT,
     "platforms": FLOOR | TRANSPORT | {"platform base", "profiled", "nodefacts", "machines"},
     "registry": {"errors", "platform base", "platforms"},
-    "sites": FLOOR | TRANSPORT | {"registry"},
-    "verbs": FLOOR | {"sites", "machines"},
+    "sites": FLOOR | TRANSPORT | {"registry", "platform base"},
+    "verbs": FLOOR | {"sites", "machines", "netpath", "networks"},
     "module": FLOOR | {"sites", "verbs"},
-    "planning": {"errors", "resources", "plain"},
+    "planning": {"said", "errors", "resources", "plain"},
     "store": {"errors", "names"},
-    "plugin_utils": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "http", "sshlink", "machines"},
+    "plugin_utils": FLOOR
+    | {"hostvars", "sites", "verbs", "planning", "store", "http", "netpath", "sshlink", "machines"},
     "modules": {"module"},
     "action": FLOOR | {"hostvars", "sites", "verbs", "planning", "store", "plugin_utils"},
     "inventory": {"plugin_utils"},
@@ -49,10 +54,10 @@ ROOMS = {
     "doc_fragments": set(),
     "filter": {"errors", "resources"},
     "installation plugins": {"errors", "resources", "filter"},
-    "webhook records": set(),
-    "webhook settings": {"errors", "store", "plugin_utils"},
+    "webhook records": {"said"},
+    "webhook settings": {"said", "errors", "store", "plugin_utils"},
     "webhook rights": {"webhook records", "webhook settings"},
-    "webhook runs": {"webhook records", "webhook settings", "errors", "names", "store", "plugin_utils"},
+    "webhook runs": {"webhook records", "webhook settings", "said", "errors", "names", "store", "plugin_utils"},
     "webhook": WEBHOOK_FLOOR,
     "webhook api": WEBHOOK_FLOOR | {"webhook"},
     "webhook pages": WEBHOOK_FLOOR | {"webhook", "webhook api"},
@@ -72,7 +77,10 @@ PLACES = {
     f"{MODULE_UTILS}/verbs/": "verbs",
     f"{COLLECTION}/plugins/plugin_utils/": "plugin_utils",
     f"{COLLECTION}/plugins/plugin_utils/planning/": "planning",
-    **{f"{COLLECTION}/plugins/plugin_utils/{name}.py": "store" for name in ("clock", "statement", "store", "claim")},
+    **{
+        f"{COLLECTION}/plugins/plugin_utils/{name}.py": "store"
+        for name in ("autoapproval", "clock", "statement", "store", "claim")
+    },
     **{
         f"{COLLECTION}/plugins/{kind}/": kind
         for kind in ("modules action inventory callback connection doc_fragments filter".split())

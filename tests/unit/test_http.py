@@ -423,12 +423,3 @@ def test_an_address_outside_the_site_is_refused(make, url):
 
 def test_an_address_inside_the_site_is_good(make):
     assert make().foreign_url("https://127.10.3.4/a") == "https://127.10.3.4:443/a"
-
-
-# -- probe ------------------------------------------------------------------------------------------
-def test_probe(make, server):
-    found = transport.probe(make().endpoint)
-    assert found["reachable"] is True and 0 < found["rtt_ms"] < 1000
-    assert transport.probe(make(port=1).endpoint) == {"reachable": False, "rtt_ms": None}
-    through = make(port=1, proxy=f"http://127.0.0.1:{server.port}").endpoint
-    assert transport.probe(through) == {"reachable": True, "rtt_ms": None}

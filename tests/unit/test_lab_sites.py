@@ -52,6 +52,11 @@ def connect(lab, name="hunan", **options):
 
 
 # -- the config folder ------------------------------------------------------------------------
+def without_ports(row):
+    behind = [place["address"] for place in row.get("behind", ())]
+    return {**row, "port": 0, "behind": behind}
+
+
 def test_rendered_config(lab):
     for path in sorted((lab.config / "sites").glob("*.yml")):
         committed = yaml.safe_load((CONFIG / "sites" / path.name).read_text())
@@ -59,7 +64,7 @@ def test_rendered_config(lab):
         ports = [e["port"] for e in rendered["endpoints"]]
         assert len(set(ports)) == len(ports) and all(1024 < port < 32768 for port in ports)
         for row, other in zip(rendered["endpoints"], committed["endpoints"], strict=True):
-            assert {**row, "port": 0} == {**other, "port": 0}
+            assert without_ports(row) == without_ports(other)
     folder = lab.config / "credentials"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     names = "centre-a-login centre-a-metrics centre-a-slurm hunan-login hunan-metrics hunan-slurm".split()

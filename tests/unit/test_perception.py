@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import threading
 import types
 
 import pytest
@@ -42,7 +43,7 @@ def world(tmp_path, monkeypatch):
 
     world = World()
 
-    def read(config, site, endpoint, now):
+    def read(config, site, endpoint, now, before):
         world.reads += 1
         if world.answers is not True:
             raise world.answers
@@ -85,6 +86,28 @@ def test_the_cache_is_used_while_it_is_young_enough(world):
     found = world.after(59 + 60 + 30).look(60)
     assert found.state == "live" and world.reads == 3, "nobody has asked, so nobody knows better"
     assert world.look(0).state == "stale"
+
+
+def test_every_site_is_read_at_once_and_a_dead_one_holds_up_none(world, monkeypatch):
+    """No reading goes on until all have begun, so a reading in turn would never end; nothing here is about time."""
+    names = ["dead", *(f"site-{number}" for number in range(5))]
+    places = {name: types.SimpleNamespace(id=name, lost_after_s=900, platforms=(ENDPOINT,)) for name in names}
+    config = types.SimpleNamespace(sites=places)
+    together = threading.Barrier(len(names))
+
+    def read(config, site, endpoint, now, before):
+        together.wait(30)
+        if site.id == "dead" and now != T0:
+            raise Unreachable("nothing answers.")
+        return (dataclasses.replace(pool_at(now), id=f"{site.id}/slurm/npu", site=site.id),)
+
+    monkeypatch.setattr(perception, "read_endpoint", read)
+    seen = []
+    for age_s in (0, 60, 901):
+        world.after(age_s)
+        seen.append({one.site.id: one.state for one in perception.perceive(config, world.store)})
+    assert [states.pop("dead") for states in seen] == ["live", "stale", "lost"]
+    assert all(set(states.values()) == {"live"} and len(states) == 5 for states in seen)
 
 
 def test_a_snapshot_from_the_future_is_not_young(world):

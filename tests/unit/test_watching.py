@@ -7,7 +7,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_pla
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Alarm
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Pool
 from ansible_collections.suanwang.brain.plugins.plugin_utils import perception
-from ansible_collections.suanwang.brain.plugins.plugin_utils import watching
+from ansible_collections.suanwang.brain.plugins.plugin_utils import usage
 from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
 
 POOLS = tuple(
@@ -26,16 +26,16 @@ def seen(at, error=None):
 
 def test_one_row_a_pool_in_ten_minutes_and_a_gap_for_silence(tmp_path):
     store = Store(tmp_path)
-    watch = watching.Watch(None, store)
+    watch = usage.Recorder(store)
     for at in ("03:00:00", "03:09:59", "03:10:01"):
-        watch._record(seen(f"2026-11-25T{at}Z"))
-    watch._record(seen("2026-11-25T03:20:00Z", "nothing answers"))
+        watch.record(seen(f"2026-11-25T{at}Z"))
+    watch.record(seen("2026-11-25T03:20:00Z", "nothing answers"))
     # Another process goes on where this one ended, behind a line that was cut.
     with open(store.usage_path(), "a") as stream:
         stream.write('{"at": "2026-11-25T03:')
-    again = watching.Watch(None, store)
+    again = usage.Recorder(store)
     for at in ("03:19:00", "03:30:00"):
-        again._record(seen(f"2026-11-25T{at}Z"))
+        again.record(seen(f"2026-11-25T{at}Z"))
     lines = [line for line in store.usage_path().read_text().splitlines() if line.endswith("}")]
     store.usage_path().write_text("\n".join(lines))
     assert [at[11:16] for pool, at in rows(store) if pool.endswith("npu")] == ["03:00", "03:10", "03:30"]
@@ -43,7 +43,7 @@ def test_one_row_a_pool_in_ten_minutes_and_a_gap_for_silence(tmp_path):
 
 
 def test_what_is_not_known_is_null():
-    row = watching.usage_row(POOLS[0], "2026-11-25T03:00:00Z")
+    row = usage.row_of(POOLS[0], "2026-11-25T03:00:00Z")
     assert row["free"]["accelerators"] is None and row["usage"]["accelerator_pct"] is None
     assert row["queue"]["wait_s"] is None
 

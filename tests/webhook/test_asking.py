@@ -1,6 +1,7 @@
 """What people hand in: files, names and texts that nobody should be able to turn against the service."""
 
 import base64
+import io
 import json
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from tests.webhook.people import browser
 from tests.webhook.people import said
 from tests.webhook.people import tiny_task
-from webhook.pages import forms
+from webhook.api import catalogue
+from webhook.pages import fields
 
 TEMPLATE = "{{ lookup('pipe', 'touch OWNED') }}"
 
@@ -123,27 +125,104 @@ def test_lists_go_on_where_a_page_ended(app, desk):
 
 
 def test_a_form_is_the_catalogues_task_with_what_was_filled_in(app, desk):
-    from webhook.api import catalogue
-
-    base = catalogue.entries(desk)[0].document
-    assert forms.document({}, base) == base
-    made = forms.document(
+    base = next(one.document for one in catalogue.entries(desk) if one.name == "digits")
+    assert fields.filled({}, base) == base
+    as_shown = {one.path: one.value.replace("\n", "\r\n") for group in fields.groups(base) for one in group.fields}
+    assert fields.filled(as_shown, base) == base
+    made = fields.filled(
         {
             "name": "mine",
-            "budget": "12.34",
-            "c.train.accelerators": "2",
-            "c.train.parameters": "steps=9\nstep_size=0.5",
+            "constraints.budget_fen": "12.34",
+            "constraints.deadline_s": "",
+            "constraints.sites": "hunan, centre-a",
+            "components[0].framework": "pytorch",
+            "components[0].resources.accelerators": "2",
+            "components[0].parameters": "steps=9\r\nstep_size=0.5",
         },
         base,
     )
-    assert made["name"] == "mine" and made["constraints"]["budget_fen"] == 1234
-    assert made["components"][0]["resources"]["accelerators"] == 2
-    assert made["components"][0]["parameters"] == {"steps": 9, "step_size": "0.5"}
+    assert made["name"] == "mine"
+    assert made["constraints"] == {"budget_fen": 1234, "sites": ["hunan", "centre-a"]}
+    component = made["components"][0]
+    assert (component["framework"], component["resources"]["accelerators"]) == ("pytorch", 2)
+    assert component["parameters"] == {"steps": 9, "step_size": "0.5"}
+    assert "constraints" not in fields.filled({"constraints.deadline_s": " "}, base)
+
+
+ANY = {
+    "name": "all kinds",
+    "tenant": "demo",
+    "deployment": "web",
+    "components": [
+        {"id": "train", "kind": "train", "inputs": [{"name": "rows", "uri": "rows.csv"}]},
+        {"id": "score", "kind": "infer", "inputs": [{"name": "model", "from": "train.model"}]},
+        {"id": "answer", "kind": "serve", "resources": {"accelerators": 1}},
+        {"id": "web", "kind": "provision", "image": "debian-13", "sites": ["centre-a"]},
+    ],
+}
+
+
+def test_every_kind_of_entry_gets_its_fields_from_the_schema():
+    found = fields.groups(ANY)
+    assert [(group.title, group.kind) for group in found] == [
+        ("", None), ("train", "train"), ("score", "infer"), ("answer", "serve"), ("web", "provision"),
+    ]  # fmt: skip
+    by_path = {one.path: one for group in found for one in group.fields}
+    for place in range(4):
+        for leaf in ("framework", "parameters", "resources.accelerator", "resources.accelerators", "resources.cpu"):
+            assert f"components[{place}].{leaf}" in by_path
+    assert by_path["components[0].inputs[0].uri"].file and "components[1].inputs[0].uri" not in by_path
+    assert found[2].made_by == ("train.model",)
+    assert by_path["components[3].sites"].value == "centre-a" and by_path["deployment"].value == "web"
+    assert by_path["components[0].framework"].choices[:2] == ("none", "tensorflow")
+
+
+def test_every_field_of_the_form_takes_what_the_schema_takes():
+    """Of each kind of field something right is put in, and is where the schema has it."""
+    right = {"whole": "3", "number": "1.5", "money": "0.01", "truth": "true", "list": "a, b", "mapping": "a=1"}
+    for group in fields.groups(ANY):
+        for one in group.fields:
+            text = one.choices[-1] if one.choices else right.get(one.kind, "words")
+            where = fields.filled({one.path: text}, ANY)
+            for key in one.keys:
+                where = where[key]
+            assert where in (text, 3, 1.5, 1, True, ["a", "b"], {"a": 1}), one.path
+
+
+def test_what_is_wrong_in_a_form_is_said_at_its_field_and_nothing_is_lost(app):
     who = browser(app)
-    answer = who.client.post(
-        "/tasks/new", data={"csrf": who.csrf, "from": "digits", "c.train.cpu": "many", "name": "kept"}
-    )
-    assert answer.status_code == 422 and 'value="kept"' in answer.get_data(as_text=True)
+    given = {
+        "csrf": who.csrf, "from": "digits", "name": "kept", "components[0].resources.cpu": "0",
+        "components[0].resources.accelerators": "3", "components[0].resources.nodes": "2",
+    }  # fmt: skip
+    answer = who.client.post("/tasks/new", data=given, headers={"Accept-Language": "zh-CN"})
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == 422 and 'value="kept"' in text
+    assert '<a href="#f-components-0--resources-cpu">每节点核数</a>: 0 超出范围。 请写不小于 1 的数。' in text
+    assert 'aria-describedby="f-components-0--resources-cpu-wrong" aria-invalid="true"' in text
+    given["components[0].resources.cpu"] = "many"
+    part = who.client.post("/tasks/new", data=given, headers={"HX-Request": "true", "Accept-Language": "en"})
+    text = part.get_data(as_text=True)
+    assert part.status_code == 422 and "<form" not in text  # the form stays as it is, with the files chosen
+    assert "&#39;many&#39; is no number. Write digits." in text and 'hx-swap-oob="true"' in text
+    given["components[0].resources.cpu"] = "1"
+    text = who.client.post("/tasks/new", data=given).get_data(as_text=True)
+    assert "3 张卡不能平均分到 2 个节点" in text
+
+
+def test_data_of_ones_own_take_the_place_of_the_entrys(app, desk):
+    who = browser(app)
+    rows = (desk.settings.catalogue()["digits"] / "digits.csv").read_bytes()
+    given = {
+        "csrf": who.csrf, "from": "digits", "name": "own data", "tenant": "demo",
+        "components[0].inputs[0].file": (io.BytesIO(rows), "我的 数据.csv"),
+    }  # fmt: skip
+    answer = who.client.post("/tasks/new", data=given, headers={"HX-Request": "true"})
+    assert answer.status_code == 204, answer.get_data(as_text=True)
+    run = answer.headers["HX-Redirect"].rpartition("/")[2]
+    document = json.loads(said(who.get(f"/api/v1/tasks/{run}"))["document"])
+    assert document["components"][0]["inputs"][0]["uri"] == "data/train-digits.csv"
+    assert (desk.folder(run) / "files" / "data" / "train-digits.csv").read_bytes() == rows
 
 
 def test_a_form_that_is_sent_twice_makes_one_task(app, desk):

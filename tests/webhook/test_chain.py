@@ -66,6 +66,8 @@ def test_the_example_comes_home(service, people, lab):
     shown = requester.get(f"runs/{run}")
     assert [one["state"] for one in shown["components"]] == ["succeeded"] * 3
     assert float(shown["models"][0]["accuracy"]) >= 0.94
+    (used,) = [one for one in approver.get("usage")["items"] if one["person"] == "requester@lab.invalid"]
+    assert used["runs"] >= 1 and used["card_hours"] > 0 and used["gib"] > 0 and used["unknown"] == 0
     assert "PLAY RECAP" in requester.call("GET", f"runs/{run}/log").text
     assert service.command("audit", "verify").returncode == 0
 
@@ -84,6 +86,27 @@ def test_what_would_be_done_is_shown_before_it_is_approved(people):
     assert (rejected["state"], rejected["message"]) == ("rejected", "too dear for this week")
     with pytest.raises(ServiceError, match="409.*cannot approve"):
         approver.post(f"tasks/{task['id']}/approve", digest=task["digest"])
+
+
+def test_a_plan_over_the_quota_is_not_approved_and_what_was_held_is_given_back(people):
+    task, other = asked(people, name="first"), asked(people, name="second")
+    operator, approver, requester = people["operator"], people["approver"], people["requester"]
+    quota = {"tenant": "demo", "person": "requester@lab.invalid", "resource": "card_s"}
+    used = approver.get("usage")["items"]
+    spent = sum(round(one["card_hours"] * 3600) for one in used)
+    needs = approver.get(f"tasks/{task['id']}/plan")["plan"]["caps"]["card_s"]
+    try:
+        operator.post("quotas", **quota, amount=spent + needs + needs // 2)
+        approver.post(f"tasks/{task['id']}/approve", digest=task["digest"])
+        with pytest.raises(ServiceError, match="409.*card-hours"):
+            approver.post(f"tasks/{other['id']}/approve", digest=other["digest"])
+        requester.wait(f"tasks/{task['id']}", ("succeeded",), bad=("failed",))
+        (line,) = approver.get(f"tasks/{other['id']}/plan")["quotas"]
+        assert line["held"] == 0 and line["used"] < spent + needs
+        approver.post(f"tasks/{other['id']}/approve", digest=other["digest"])
+        requester.wait(f"tasks/{other['id']}", ("succeeded",), bad=("failed",))
+    finally:
+        operator.post("quotas", **quota, amount=None)
 
 
 def test_four_eyes_hold_for_everyone(people):

@@ -9,7 +9,8 @@ from tests.webhook.people import said
 from webhook import rights
 from webhook.config import ROLES
 
-VALUES = {"run": "0" * 26, "proposal": "1" * 26, "token_id": "2" * 26, "path": "a/b", "source": "none", "filename": "x"}
+VALUES = {"run": "0" * 26, "proposal": "1" * 26, "token_id": "2" * 26, "path": "a/b", "source": "none", "filename": "x",
+          "notice": "3" * 26}  # fmt: skip
 
 
 def routes(app):

@@ -7,6 +7,8 @@ from flask import request
 from pydantic import BaseModel
 from pydantic import ValidationError
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+
 from ..desk import deliveries
 from ..desk.files import wrong
 from ..login import signed
@@ -32,17 +34,18 @@ def deliver(source):
     settings = desk().settings
     known = next((one for one in settings.file.deliveries if one.name == source), None)
     if known is None:
-        raise Problem(404, f"webhook.yml knows no source {source}")
+        raise Problem(404, say("webhook.yml knows no source {source}", source=source))
     body = request.get_data()
     try:
         delivery = signed.check(known, settings.secret(known.credential), request.headers, body)
     except signed.Forged as error:
         raise Problem(401, str(error)) from error
-    row = deliveries.take(desk(), known, delivery, body, _record, records.FILE_NAME)
+    row = deliveries.take(desk(), known, delivery, body, record, records.FILE_NAME)
     return Taken(id=row.id, task=row.task, outcome=row.outcome)
 
 
-def _record(found):
+def record(found):
+    """Return the TaskIn of a mapping; raise Invalid naming the field."""
     try:
         return records.TaskIn.model_validate(found)
     except ValidationError as error:

@@ -1,8 +1,11 @@
-"""Sites, pools, links, alarms and tenants over HTTP, as the store remembers them: this process asks no site."""
+"""Pools, links and tenants over HTTP, as the store remembers them: this process asks no site."""
 
 from __future__ import annotations
 
 from apiflask import APIBlueprint
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import Field
 
 from ..desk import runs
 from . import records
@@ -19,13 +22,6 @@ def pools():
     return records.Pools(items=desk().planner.ask("overview")["pools"])
 
 
-@blueprint.get("/sites")
-@blueprint.output(records.Sites)
-def sites():
-    """List the platform endpoints of all sites, and when each was read last."""
-    return records.Sites(items=desk().planner.ask("overview")["sites"])
-
-
 @blueprint.get("/links")
 @blueprint.output(records.Links)
 def links():
@@ -33,11 +29,33 @@ def links():
     return records.Links(items=desk().planner.ask("overview")["links"])
 
 
-@blueprint.get("/alarms")
-@blueprint.output(records.Alarms)
-def alarms():
-    """List the alarms that the platforms reported."""
-    return records.Alarms(items=desk().planner.ask("overview")["alarms"])
+@blueprint.get("/map")
+@blueprint.output(records.Map)
+def map_():
+    """Show the map: sites with both sides of NAT, cards used and free, alarms; links with what is promised of them."""
+    found = desk().planner.ask("overview")
+    return records.Map(sites=found["map"], links=found["links"])
+
+
+class Span(BaseModel):
+    """Over how many hours, in how many steps."""
+
+    model_config = ConfigDict(extra="forbid")
+    hours: int = Field(default=24, ge=1, le=24 * 31)
+    steps: int = Field(default=72, ge=1, le=500)
+
+
+@blueprint.get("/use")
+@blueprint.input(Span, location="query", arg_name="asked")
+@blueprint.output(records.Use)
+def use(asked):
+    """Show how busy each pool was over the last hours: given away, measured, waiting."""
+    return use_of(asked.hours, asked.steps)
+
+
+def use_of(hours, steps):
+    """Return the Use record of the last hours; a step is ten minutes at least, as often as anybody looks."""
+    return records.Use(**desk().planner.ask("use", hours=hours, steps=min(steps, hours * 6)))
 
 
 @blueprint.get("/tenants")

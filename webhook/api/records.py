@@ -14,6 +14,7 @@ from pydantic import Field
 RUN = r"^[0-7][0-9a-hjkmnp-tv-z]{25}$"
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", examples=["2026-11-25T03:26:58Z"])]
 RunId = Annotated[str, Field(pattern=RUN, examples=["01kaxc2m7q5v9b3z8d4f6g1h0j"])]
+Resource = Literal["card_s", "core_s", "money_fen"]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 #: A name below the task's folder: no way up, no absolute path, no hidden file.
 FILE_NAME = re.compile(r"(?!.*//)(?!.*/$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}){0,7}")
@@ -130,8 +131,13 @@ class Task(Out):
     updated_at: Time
 
 
+#: English sentence → what it was made of: {template, values} or {template, parts}, to say it in another language.
+Told = Annotated[dict[str, dict[str, Any]], Field(description="sentence → {template, values}, for translations")]
+
+
 class TaskFull(Task):
     document: str
+    told: Told = {}
     decisions: list[Decision] = []
     can: list[str] = Field(default=[], description="What the caller can do with it now.")
 
@@ -161,6 +167,21 @@ class Placement(Out):
     rate_mbps: int | None = None
 
 
+class Fact(Out):
+    """What was known of a pool when a proposal was reckoned; age_s: how old that was then."""
+
+    state: str
+    seen_at: Time | None = None
+    age_s: int | None = None
+    running: int | None = None
+    pending: int | None = None
+    wait_s: int | None = None
+    accelerators: int | None = None
+    free_accelerators: int | None = None
+    cpu: int | None = None
+    free_cpu: int | None = None
+
+
 class Proposal(Out):
     id: str
     round: int
@@ -177,6 +198,8 @@ class Proposal(Out):
     loses: list[str] = []
     notes: list[str] = []
     risks: list[str] = []
+    facts: dict[str, Fact] = Field(default={}, description="pool → what was known of it")
+    told: Told = {}
     deltas: dict[str, int | None] | None = None
     created_at: Time
 
@@ -194,7 +217,9 @@ class Proposals(Out):
     round: int
     items: list[Proposal]
     rejected: list[No] = []
+    waits: list[No] = Field(default=[], description="pools that could take a component, but not at once")
     notes: list[str] = []
+    told: Told = {}
 
 
 class Edit(In):
@@ -214,6 +239,17 @@ class Confirm(In):
     proposal: str = Field(max_length=26)
 
 
+class QuotaLine(Out):
+    """A quota a month that a plan falls under. needs: at most, null where its price is not known; held: by others."""
+
+    whose: str
+    resource: Resource
+    amount: int
+    used: int
+    held: int
+    needs: int | None
+
+
 class Plan(Out):
     """What is asked to be approved: the plan's own bytes, and what it was reckoned from."""
 
@@ -223,6 +259,7 @@ class Plan(Out):
     estimate: dict[str, Any]
     check: str | None = Field(default=None, description="What apply.yml --check --diff said; null while it runs.")
     check_state: str | None = None
+    quotas: list[QuotaLine] = []
     needed: int
     approvers: list[str]
     decisions: list[Decision]
@@ -334,37 +371,85 @@ class Site(Out):
     lab: bool
 
 
-class Sites(Out):
-    items: list[Site]
-
-
 class Link(Out):
+    """measured_at, age_s: of the round trip, and of a rate that was measured; None where all is as declared."""
+
     source: str
     target: str
     rate_gbps: float | None = None
     rtt_ms: float | None = None
     fen_gib: float | None = None
     measured_at: Time | None = None
+    age_s: int | None = None
+    shares: int = 1
+    committed_pct: int = Field(default=0, description="what approved and running plans hold of it now")
 
 
 class Links(Out):
     items: list[Link]
 
 
-class Alarm(Out):
-    """pool: None where it belongs to the site and to no pool."""
+class Side(Out):
+    address: str
+    port: int
 
+
+class MapEndpoint(Out):
+    """One service of a site: where we reach it, and `behind`, the addresses on the far side of NAT or balancer."""
+
+    id: str
+    platform: str
+    zone: str | None = None
+    via: str
+    protocol: str
+    address: str
+    port: int
+    behind: list[Side] = []
+    state: str
+
+
+class MapSite(Out):
+    """A site: sums over machines, each counted once. alarms: severity → how many."""
+
+    id: str
+    name: dict[str, str]
+    lab: bool
+    state: str
+    age_s: int | None = None
+    endpoints: list[MapEndpoint]
+    accelerators: int | None = None
+    free_accelerators: int | None = None
+    cpu: int | None = None
+    free_cpu: int | None = None
+    alarms: dict[str, int] = {}
+
+
+class Map(Out):
+    sites: list[MapSite]
+    links: list[Link]
+
+
+class Point(Out):
+    """A step of time, `at_s` in seconds since 1970. Nothing is known of a step in which nobody looked."""
+
+    at_s: int
+    used_pct: float | None = None
+    measured_pct: float | None = None
+    pending: float | None = None
+
+
+class PoolUse(Out):
+    pool: str
     site: str
-    pool: str | None
-    severity: str
-    id: str | None = None
+    platform: str
     name: str
-    since: str | None = None
-    source: str | None = None
+    accelerator: str | None = None
+    points: list[Point]
 
 
-class Alarms(Out):
-    items: list[Alarm]
+class Use(Out):
+    step_s: int
+    pools: list[PoolUse]
 
 
 class Tenant(Out):
@@ -381,6 +466,53 @@ class Tenants(Out):
 class Pause(In):
     paused: bool
     reason: str = Field(min_length=3, max_length=500)
+
+
+# -- usage -----------------------------------------------------------------------------------------------
+class Used(Out):
+    """unknown: of how many rows a figure is not known; it is not in the sums."""
+
+    tenant: str
+    person: str
+    runs: int
+    card_hours: float
+    core_hours: float
+    gib: float
+    yuan: float
+    unknown: int
+
+
+class Usage(Out):
+    month: str
+    items: list[Used]
+
+
+class QuotaIn(In):
+    """amount: a month, in the unit that the resource's name ends with; null takes the quota away."""
+
+    tenant: str = Field(max_length=40)
+    person: str | None = Field(default=None, max_length=200)
+    resource: Resource
+    amount: int | None = Field(ge=0, le=10**15)
+
+
+class Quota(Out):
+    """person: None for all of the tenant together."""
+
+    tenant: str
+    person: str | None
+    resource: Resource
+    month: str
+    amount: int
+    used: int
+    held: int
+    left: int
+    by: str
+    at: Time
+
+
+class Quotas(Out):
+    items: list[Quota]
 
 
 # -- audit -----------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from flask import request
 from flask import Response
 from flask import send_from_directory
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+
 from ..desk import runs
 from ..desk import tasks
 from ..problems import Problem
@@ -110,7 +112,7 @@ def artifact(run, path):
     """Download a file that came home."""
     known = dict(runs.artifacts(desk(), caller(), run))
     if path not in known:
-        raise Problem(404, f"run {run} has no artifact {path}")
+        raise Problem(404, say("run {run} has no artifact {path}", run=run, path=path))
     return send_from_directory(
         runs.artifact_root(desk(), run), path, as_attachment=True, mimetype="application/octet-stream"
     )

@@ -15,6 +15,7 @@ def full(desk, caller, row):
         document=row.document,
         decisions=[records.Decision.model_validate(one) for one in tasks.decisions(desk, row.id)],
         can=tasks.can(caller, row),
+        told=proposals_.refusal(desk, row.id) if row.state == "refused" else {},
     )
 
 
@@ -36,20 +37,21 @@ def proposal(row):
         loses=body["loses"],
         notes=body["notes"],
         risks=body["risks"],
+        facts=body.get("facts", {}),
+        told=body.get("told", {}),
         deltas=row.deltas,
         created_at=row.created_at,
     )
 
 
 def proposals(task, rows):
-    first = rows[0].body if rows else {}
+    of_round = rows[0].body.get(proposals_.ROUND, {}) if rows else {}
     return records.Proposals(
         task=task.id,
         state=task.state,
         round=task.round,
         items=[proposal(row) for row in rows],
-        rejected=first.get(proposals_.REJECTED, []),
-        notes=first.get("round_notes", []),
+        **of_round,
     )
 
 
@@ -63,6 +65,7 @@ def plan(desk, found, log):
         estimate=found["estimate"],
         check=log,
         check_state=check.state if check else None,
+        quotas=found["quotas"],
         needed=found["needed"],
         approvers=found["approvers"],
         decisions=[

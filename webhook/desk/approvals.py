@@ -11,6 +11,8 @@ import hashlib
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+from ansible_collections.suanwang.brain.plugins.plugin_utils import autoapproval
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import statement
 
@@ -19,6 +21,7 @@ from .. import database
 from ..models import Decision
 from ..models import Launch
 from ..models import Task
+from ..runs import ledger
 from .desk import Clash
 from .desk import Denied
 from .desk import task_of
@@ -33,11 +36,14 @@ def plan(desk, caller, run):
         check = session.scalars(select(Launch).where(Launch.once == f"check:{row.digest}")).first()
     _folder, document = desk.plan(row.digest)
     config, verdict = _judged(desk, row.digest)
+    with desk.database.read() as session:
+        quotas = ledger.lines(session, row, document, desk.now())
     return {
         "task": row,
         "plan": document,
         "estimate": desk.store.estimate(row.digest),
         "check": check,
+        "quotas": quotas,
         "needed": config.policy["approvals"] if config.policy["require_approval"] else 0,
         "approvers": list(verdict.approvers),
     }
@@ -59,13 +65,34 @@ def approve(desk, caller, run, digest):
     _eyes(caller, row)
     config = desk.config()
     if caller.principal not in config.policy["approvers"]:
-        raise Denied(f"{caller.principal} is not an approver in policy.yml")
+        raise Denied(say("{principal} is not an approver in policy.yml", principal=caller.principal))
     folder, document = desk.plan(digest)
     now = desk.now()
     if now > document["window"]["start_by"]:
-        raise Clash(f"the plan could have started until {document['window']['start_by']}; propose again")
+        raise Clash(say("the plan could have started until {at}; propose again", at=document["window"]["start_by"]))
+    with desk.database.read() as session:
+        ledger.check(session, row, document, now)
     _sign(desk, config, folder, document, digest, caller.principal, now)
     return take_up(desk, run)
+
+
+def approve_by_policy(desk, run):
+    """Sign a plan that stays below the limits of policy.yml, in the policy's name; return whether it does."""
+    with desk.database.read() as session:
+        row = session.get(Task, run)
+    config = desk.config()
+    if row.state != "confirmed" or not config.policy["require_approval"]:
+        return False
+    folder, document = desk.plan(row.digest)
+    now = desk.now()
+    if autoapproval.refusals(document, config.policy) or now > document["window"]["start_by"]:
+        return False
+    _config, verdict = _judged(desk, row.digest)
+    if verdict.enough and not verdict.expired:
+        return True
+    _sign(desk, config, folder, document, row.digest, autoapproval.APPROVER, now)
+    take_up(desk, run)
+    return True
 
 
 def _open(row, digest):
@@ -82,7 +109,8 @@ def _sign(desk, config, folder, document, digest, approver, now):
     signer = desk.settings.file.signer
     key = statement.read_key(desk.settings.secret_path(signer.credential))
     expires = clock.after(now, 3600 * config.policy.get("approval_valid_h", 24))
-    made = statement.sign(key, digest, document["run"], approver, now, expires, service=signer.principal)
+    rules = statement.rules_hash(config.policy) if approver == autoapproval.APPROVER else None
+    made = statement.sign(key, digest, document["run"], approver, now, expires, signer.principal, rules)
     statement.check_approval(made, document, digest, config.policy, config.allowed_signers)
     who = hashlib.sha256(approver.encode()).hexdigest()[:12]
     desk.store.save_approval(folder, f"{statement.key_id(statement.public_blob(key))}-{who}", made)
@@ -118,6 +146,7 @@ def take_up(desk, run):
                 session, now, name, "task.approve", run, digest=row.digest, service=claims[name].get("service")
             )  # fmt: skip
         if ready:
+            ledger.hold(session, row, desk.plan(digest)[1], now)
             database.move(session, row, "approve", now)
             queue(session, desk, row, "apply", f"apply:{row.digest}", row.requester, now)
         return row
@@ -155,7 +184,7 @@ def reject(desk, caller, run, digest, reason):
         _open(row, digest)
         _eyes(caller, row)
         if caller.principal not in desk.config().policy["approvers"]:
-            raise Denied(f"{caller.principal} is not an approver in policy.yml")
+            raise Denied(say("{principal} is not an approver in policy.yml", principal=caller.principal))
         database.move(session, row, "reject", now, message=reason)
         old = select(Decision).where(Decision.digest == digest, Decision.person == caller.principal)
         if session.scalars(old).first() is not None:

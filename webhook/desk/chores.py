@@ -16,8 +16,12 @@ from ..models import Answer
 from ..models import Launch
 from ..models import Login
 from ..models import Task
+from ..notices import outbox
 from ..rights import Caller
+from ..runs import ledger
+from ..runs.ledger import Over
 from ..states import Illegal
+from . import alarms
 from . import approvals
 from . import proposals
 from .deliveries import SOURCE
@@ -53,8 +57,21 @@ def confirm_deliveries(desk):
         try:
             _task, found = proposals.index(desk, caller, row.id)
             proposals.confirm(desk, caller, row.id, found[0].id)
-        except (BrainError, Clash, Illegal, database.Stale) as error:
+        except (BrainError, Clash, Illegal, Over, database.Stale) as error:
             log.warning("task %s of a delivery: %s", row.id, error)
+
+
+def approve_by_policy(desk):
+    """Sign, as the policy, the plans that policy.yml approves by itself."""
+    if "auto_approve" not in desk.config().policy:
+        return
+    with desk.database.read() as session:
+        confirmed = list(session.scalars(select(Task.id).where(Task.state == "confirmed")))
+    for run in confirmed:
+        try:
+            approvals.approve_by_policy(desk, run)
+        except (BrainError, Clash, Illegal, database.Stale) as error:
+            log.warning("the policy over task %s: %s", run, error)
 
 
 def take_up_signatures(desk):
@@ -64,7 +81,7 @@ def take_up_signatures(desk):
     for run in confirmed:
         try:
             approvals.take_up(desk, run)
-        except (BrainError, database.Stale) as error:
+        except (BrainError, database.Stale, Over) as error:
             log.warning("the signatures of task %s: %s", run, error)
 
 
@@ -92,6 +109,7 @@ def _expire(desk, run, now, start_by):
         if launch is not None:
             database.move(session, launch, "cancel", now, ended_at=now, message="too late to start")
         database.move(session, row, "expire", now, message=f"it could have started until {start_by}")
+        ledger.settle(session, desk.store, row, now)
         audit.note(session, now, "service", "task.expire", run, digest=row.digest)
 
 
@@ -111,4 +129,4 @@ def tidy(desk):
 
 
 OFTEN = (plan_waiting, confirm_deliveries, take_up_signatures)
-SELDOM = (expire, tidy)
+SELDOM = (approve_by_policy, expire, tidy, alarms.forget_gone, outbox.collect)

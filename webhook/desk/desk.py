@@ -6,6 +6,7 @@ import os
 import time
 
 from ansible_collections.suanwang.brain.plugins.module_utils.names import new_run
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils import claim
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import governance
@@ -71,7 +72,7 @@ def task_of(session, caller, run, lock=None):
     """Return a task that the caller may see; raise Missing. lock: database.locked, to change it."""
     row = lock(session, Task, run) if lock else session.get(Task, run)
     if row is None or not caller.sees(row.tenant):
-        raise Missing(f"there is no task {run}")
+        raise Missing(say("there is no task {run}", run=run))
     return row
 
 

@@ -9,13 +9,17 @@ import pathlib
 import shutil
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Invalid
+from ansible_collections.suanwang.brain.plugins.module_utils.said import join
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+from ansible_collections.suanwang.brain.plugins.module_utils.said import words
 from ansible_collections.suanwang.brain.plugins.plugin_utils import governance
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.sentences import at_field
 
 MAX_DEPTH = 40
 
 
 def wrong(field, said, way_out):
-    return Invalid(f"{field}: {said}", way_out=way_out, details={"field": field})
+    return Invalid(at_field(field, said), way_out=words(way_out), details={"field": field})
 
 
 def lay(desk, run, asked, name_rule):
@@ -48,7 +52,7 @@ def forget(desk, run):
 def _copy(desk, name, folder):
     source = desk.settings.catalogue().get(name)
     if source is None:
-        raise wrong("catalogue", f"there is no entry {name}.", "Take one of GET /api/v1/catalogue.")
+        raise wrong("catalogue", say("there is no entry {name}.", name=name), "Take one of GET /api/v1/catalogue.")
     shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
 
 
@@ -61,7 +65,9 @@ def _write(folder, number, item, name_rule):
     try:
         data = item.text.encode() if item.text is not None else base64.b64decode(item.base64, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise wrong(f"{field}.base64", f"does not decode: {error}.", "Encode the bytes in base 64.") from error
+        raise wrong(
+            f"{field}.base64", say("does not decode: {error}.", error=str(error)), "Encode the bytes in base 64."
+        ) from error
     path = folder / item.path
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if path.is_symlink():
@@ -80,7 +86,7 @@ def _text(asked, folder):
 def check_depth(value, depth=0):
     """Refuse what nests deeper than any task does, before anything walks it."""
     if depth > MAX_DEPTH:
-        raise wrong("document", f"nests deeper than {MAX_DEPTH} levels.", "Write a task as in the schema.")
+        raise wrong("document", say("nests deeper than {n} levels.", n=MAX_DEPTH), "Write a task as in the schema.")
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         check_depth(item, depth + 1)
 
@@ -98,8 +104,11 @@ def check_places(document, roots):
                 field = f"components[{number}].inputs[{place}].uri"
                 raise wrong(
                     field,
-                    f"{uri} is neither beside the task nor below a data root of this service.",
-                    f"Send the file along, or put it below {' or '.join(roots) or 'a folder of data_roots'}.",
+                    say("{uri} is neither beside the task nor below a data root of this service.", uri=uri),
+                    say(
+                        "Send the file along, or put it below {roots}.",
+                        roots=join(" or ", roots) or words("a folder of data_roots"),
+                    ),
                 )
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
+
 from sqlalchemy import func
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import NotFound
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+from ansible_collections.suanwang.brain.plugins.module_utils.said import swapped
+from ansible_collections.suanwang.brain.plugins.module_utils.said import told
+from ansible_collections.suanwang.brain.plugins.module_utils.said import words
 
 from .. import audit
 from .. import database
 from ..models import Proposal
+from ..runs import ledger
 from .desk import Clash
 from .desk import Denied
 from .desk import Missing
 from .desk import owns
 from .desk import task_of
 
-REJECTED = "rejected"
+#: What a round says beside its proposals stands in the body of each: rejected, waits, notes, told.
+ROUND = "of_round"
 
 
 def make(desk, caller, run):
@@ -43,7 +51,8 @@ def propose(desk, run, actor):
     except NotFound:
         raise
     except BrainError as error:
-        _refuse(desk, run, state, actor, str(error).replace(f"{desk.folder(run) / 'files'}/", ""))
+        message = say("{message} {way_out}", message=words(error.message), way_out=words(error.way_out or ""))
+        _refuse(desk, run, state, actor, swapped(message, f"{desk.folder(run) / 'files'}/", ""))
         return []
     now = desk.now()
     with desk.database.write() as session:
@@ -53,8 +62,8 @@ def propose(desk, run, actor):
         rows = [
             Proposal(
                 id=desk.new_id(), task=run, round=round_, number=number, label=body["label"], parent=None, chain=[],
-                body={**body, REJECTED: found["rejected"], "round_notes": found["notes"]}, deltas=None,
-                made_by=None, created_at=now,
+                body={**body, ROUND: {name: found[name] for name in ("rejected", "waits", "notes", "told")}},
+                deltas=None, made_by=None, created_at=now,
             )
             for number, body in enumerate(found["items"], 1)
         ]  # fmt: skip
@@ -64,13 +73,28 @@ def propose(desk, run, actor):
     return rows
 
 
-def _refuse(desk, run, state, actor, said):
+def _refuse(desk, run, state, actor, message):
     now = desk.now()
+    # Beside the task's files: the row keeps the English text alone.
+    desk.store.write(refusal_path(desk, run), json.dumps(told([message]), ensure_ascii=False).encode())
     with desk.database.write() as session:
         row = database.locked(session, database.models.Task, run)
         if row.state == state:
-            database.move(session, row, "refuse", now, message=said, proposal=None)
-            audit.note(session, now, actor, "task.refuse", run, reason=said)
+            database.move(session, row, "refuse", now, message=str(message), proposal=None)
+            audit.note(session, now, actor, "task.refuse", run, reason=str(message))
+
+
+def refusal_path(desk, run):
+    """Return the file that says of what the sentence of a refused task was made."""
+    return desk.folder(run) / "refusal.json"
+
+
+def refusal(desk, run):
+    """Return English text → what it was made of, for the message of a task that was refused last."""
+    try:
+        return json.loads(refusal_path(desk, run).read_bytes())
+    except FileNotFoundError:
+        return {}
 
 
 def index(desk, caller, run):
@@ -127,6 +151,7 @@ def confirm(desk, caller, run, proposal):
         task = task_of(session, caller, run, database.locked)
         if task.round != chosen.round:
             raise Clash("there is a newer round of proposals")
+        ledger.check(session, task, desk.plan(digest)[1], now)
         before = task.digest
         database.move(session, task, "confirm", now, digest=digest, proposal=chosen.id)
         database.add_launch(
@@ -148,7 +173,7 @@ def _mine(caller, row):
 def _of(session, task, proposal):
     row = session.get(Proposal, proposal)
     if row is None or row.task != task.id:
-        raise Missing(f"there is no proposal {proposal} of this task")
+        raise Missing(say("there is no proposal {proposal} of this task", proposal=proposal))
     if row.round != task.round:
         raise Clash("that proposal is of an older round")
     return row

@@ -5,12 +5,14 @@ from __future__ import annotations
 from sqlalchemy import func
 from sqlalchemy import select
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils.history import History
 
 from .. import audit
 from .. import database
 from ..models import Launch
 from ..models import Switch
+from ..runs import ledger
 from .approvals import queue
 from .desk import Denied
 from .desk import Missing
@@ -45,7 +47,7 @@ def show(desk, caller, run):
     with desk.database.read() as session:
         row = task_of(session, caller, run)
     if row.digest is None:
-        raise Missing(f"task {run} has no plan yet")
+        raise Missing(say("task {run} has no plan yet", run=run))
     _folder, plan = desk.plan(row.digest)
     events = desk.store.journal(run)
     return {
@@ -160,6 +162,7 @@ def cancel(desk, caller, run):
             if launch is not None:
                 database.move(session, launch, "cancel", now, ended_at=now, message="cancelled before it began")
             database.move(session, row, "cancel", now, message=f"cancelled by {caller.principal}")
+            ledger.settle(session, desk.store, row, now)
         else:
             if row.state == "approved":  # claimed, about to begin: it is running to everybody
                 database.move(session, row, "start", now)
@@ -185,6 +188,7 @@ def resume(desk, caller, run):
         row = task_of(session, caller, run, database.locked)
         _allowed(caller, row)
         database.move(session, row, "resume", now, message=None)
+        ledger.hold(session, row, desk.plan(row.digest)[1], now)
         count = select(func.count()).select_from(Launch).where(Launch.task == run, Launch.kind == "apply")
         queue(
             session, desk, row, "apply", f"apply:{row.digest}:{session.scalar(count) + 1}", caller.principal, now

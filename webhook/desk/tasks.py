@@ -7,6 +7,8 @@ import logging
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+from ansible_collections.suanwang.brain.plugins.module_utils.said import swapped
 
 from .. import audit
 from .. import database
@@ -22,6 +24,7 @@ from .desk import owns
 from .desk import task_of
 
 log = logging.getLogger(__name__)
+PRIORITY_MAX = 5
 
 
 def make(desk, caller, asked, name_rule, source="api", run=None):
@@ -33,7 +36,7 @@ def make(desk, caller, asked, name_rule, source="api", run=None):
     with desk.database.read() as session:
         made = session.get(Task, run)
     if made is not None and made.requester != caller.principal:
-        raise Clash(f"there is a task {run} already")
+        raise Clash(say("there is a task {run} already", run=run))
     if made is not None:
         return made
     files.forget(desk, run)
@@ -42,14 +45,23 @@ def make(desk, caller, asked, name_rule, source="api", run=None):
         found = desk.planner.ask("read", path=desk.task_file(run))
         tenant = found["tenant"]
         if tenant not in desk.config().tenants:
-            raise files.wrong("tenant", f"tenants.yml has no tenant {tenant}.", "Take one of GET /api/v1/tenants.")
+            raise files.wrong(
+                "tenant", say("tenants.yml has no tenant {tenant}.", tenant=tenant), "Take one of GET /api/v1/tenants."
+            )
         if not caller.sees(tenant):
-            raise Denied(f"you do not belong to tenant {tenant}")
+            raise Denied(say("you do not belong to tenant {tenant}", tenant=tenant))
+        most = desk.config().tenants[tenant].get("priority_max", PRIORITY_MAX)
+        if found["priority"] > most:
+            raise files.wrong(
+                "priority",
+                say("tasks of {tenant} have {most} at most.", tenant=tenant, most=most),
+                "Ask for no more than that.",
+            )
         now = desk.now()
         with desk.database.write() as session:
             database.add_task(
                 session, id=run, name=found["name"], tenant=tenant, requester=caller.principal, source=source,
-                document=text, created_at=now, updated_at=now,
+                document=text, priority=found["priority"], created_at=now, updated_at=now,
             )  # fmt: skip
             audit.note(session, now, caller.principal, "task.make", run, name=found["name"], source=source)
     except BrainError as error:
@@ -67,8 +79,11 @@ def make(desk, caller, asked, name_rule, source="api", run=None):
 
 
 def _bare(error, desk, run):
-    """Take the folders of this machine out of a message."""
-    error.message = error.message.replace(f"{desk.folder(run) / 'files'}/", "")
+    """Take the folders of this machine out of an error's sentences."""
+    here = f"{desk.folder(run) / 'files'}/"
+    error.message = swapped(error.message, here, "")
+    problems = error.details.get("problems", ())
+    error.details["problems"] = [{name: swapped(text, here, "") for name, text in one.items()} for one in problems]
     return error
 
 

@@ -8,6 +8,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+
 from . import groups
 
 _EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -53,12 +55,12 @@ class Provider:
             token = self._client.authorize_access_token(leeway=60)
             claims = {**token["userinfo"], **self._client.userinfo(token=token)}
         except (OSError, ValueError, KeyError, AuthlibBaseError, JoseError) as error:
-            raise Refused(f"the login did not succeed: {type(error).__name__}") from error
+            raise Refused(say("the login did not succeed: {error}", error=type(error).__name__)) from error
         if claims.get("sub") != token["userinfo"]["sub"]:
             raise Refused("the provider told of two people")
         principal = claims.get(self.file.principal_claim)
         if not isinstance(principal, str) or not 0 < len(principal) <= 200:
-            raise Refused(f"the provider gave no {self.file.principal_claim}")
+            raise Refused(say("the provider gave no {claim}", claim=self.file.principal_claim))
         if self.file.principal_claim == "email" and claims.get("email_verified") is False:
             raise Refused("the provider has not verified this mail address")
         member = groups.words(claims.get(self.file.groups_claim))

@@ -6,13 +6,14 @@ from apiflask import APIBlueprint
 from flask import render_template
 from flask import request
 
-from .. import pictures
 from ..api import records
 from ..api import shaping
 from ..api.here import caller
 from ..api.here import desk
 from ..desk import approvals
+from ..pictures import plans
 from ..problems import Problem
+from ..runs import ledger
 from ..runs import logs
 from . import frame
 from . import showing
@@ -51,14 +52,15 @@ def timeline(plan, estimate, components=()):
             row["real_end_s"] = showing.seconds(ended) - begun
         rows.append(row)
     finish = max((row["end_s"] for row in rows), default=0)
-    return pictures.gantt(rows, finish, translate("Timeline of the plan"), showing.length)
+    return plans.gantt(rows, finish, translate("Timeline of the plan"), showing.length)
 
 
 @blueprint.get("/plan")
 def plan(run):
     found = _found(run)
     return render_template(
-        "plan.html", task=tasks.full(run), found=found, picture=timeline(found.plan, found.estimate)
+        "plan.html", task=tasks.full(run), found=found, picture=timeline(found.plan, found.estimate),
+        units=ledger.UNITS,
     )  # fmt: skip
 
 

@@ -1,15 +1,14 @@
-"""From the fields of a form to a task's document. What is not filled in keeps what the catalogue says."""
+"""Values of forms: parameters as lines, numbers as numbers, files as the API takes them."""
 
 from __future__ import annotations
 
 import base64
-import copy
-import decimal
+import pathlib
+import re
+
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 
 from ..desk.files import wrong
-
-FRAMEWORKS = ("none", "pytorch", "tensorflow", "mindspore", "paddlepaddle", "caffe")
-_WHOLE = ("accelerators", "nodes", "cpu")
 
 
 def lines(parameters):
@@ -20,55 +19,13 @@ def lines(parameters):
     )
 
 
-def document(form, base):
-    """Return the document of a catalogue entry with the fields of a form put in; raise Invalid naming the field."""
-    made = copy.deepcopy(base)
-    for name in ("name", "tenant"):
-        if form.get(name):
-            made[name] = form[name]
-    limits = made.setdefault("constraints", {})
-    _number(form, "deadline_s", limits, "deadline_s", int)
-    if form.get("budget", "").strip():
-        limits["budget_fen"] = int(_parsed("budget", form["budget"], decimal.Decimal) * 100)
-    if not limits:
-        del made["constraints"]
-    for component in made["components"]:
-        _component(form, f"c.{component['id']}", component)
-    return made
-
-
-def _component(form, prefix, component):
-    wanted = component.setdefault("resources", {})
-    if form.get(f"{prefix}.framework"):
-        component["framework"] = form[f"{prefix}.framework"]
-    if form.get(f"{prefix}.accelerator"):
-        wanted["accelerator"] = form[f"{prefix}.accelerator"]
-    for name in _WHOLE:
-        _number(form, f"{prefix}.{name}", wanted, name, int)
-    _number(form, f"{prefix}.memory_gib", wanted, "memory_gib", float)
-    if f"{prefix}.parameters" in form:
-        component["parameters"] = _parameters(f"{prefix}.parameters", form[f"{prefix}.parameters"])
-
-
-def _number(form, field, target, name, kind):
-    text = form.get(field, "").strip()
-    if text:
-        target[name] = _parsed(field, text, kind)
-
-
-def _parsed(field, text, kind):
-    try:
-        return kind(text)
-    except (ValueError, decimal.InvalidOperation) as error:
-        raise wrong(field, f"{text[:40]!r} is no number.", "Write digits.") from error
-
-
-def _parameters(field, text):
+def parameters(field, text):
+    """Return what `lines` was given; raise Invalid naming the field."""
     found = {}
     for line in filter(None, map(str.strip, text.splitlines())):
         name, mark, value = line.partition("=")
         if not mark:
-            raise wrong(field, f"{line[:60]!r} has no =.", "Write name=value.")
+            raise wrong(field, say("{line!r} has no =.", line=line[:60]), "Write name=value.")
         found[name.strip()] = scalar(value.strip())
     return found
 
@@ -85,11 +42,28 @@ def scalar(text):
 def files(uploads, folder):
     """Return the files of a form, as the API takes them."""
     folder = folder.strip().strip("/")
-    return [
-        {
-            "path": f"{folder}/{one.filename}" if folder else one.filename,
-            "base64": base64.b64encode(one.read()).decode(),
-        }
-        for one in uploads
-        if one.filename
-    ]
+    return [_file(f"{folder}/{one.filename}" if folder else one.filename, one) for one in uploads if one.filename]
+
+
+def data(uploads, document):
+    """Return the files given for inputs, and put their names into the document, where what was stated no longer holds.
+
+    uploads: path of the field → file. A name of ours: what people call their files breaks our rule too often.
+    """
+    found = []
+    for place, component in enumerate(document["components"]):
+        for number, item in enumerate(component.get("inputs", ())):
+            one = uploads.get(f"components[{place}].inputs[{number}].file")
+            if one is None or not one.filename:
+                continue
+            suffix = pathlib.PurePosixPath(one.filename).suffix
+            kept = suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,10}", suffix) else ""
+            item["uri"] = f"data/{component['id']}-{item['name']}{kept}"
+            for stated in ("sha256", "size"):
+                item.pop(stated, None)
+            found.append(_file(item["uri"], one))
+    return found
+
+
+def _file(path, upload):
+    return {"path": path, "base64": base64.b64encode(upload.read()).decode()}

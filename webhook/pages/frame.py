@@ -10,8 +10,8 @@ from flask import render_template
 from flask import request
 from pydantic import ValidationError
 
-from .. import pictures
 from .. import problems
+from ..pictures import plans
 from ..rights import NOBODY
 from . import showing
 from . import words
@@ -21,6 +21,11 @@ NAVIGATION = (
     ("/", words.mark("Overview"), ()),
     ("/tasks", words.mark("Tasks"), ()),
     ("/runs", words.mark("Runs"), ()),
+    ("/sites", words.mark("Sites"), ()),
+    ("/alarms", words.mark("Alarms"), ()),
+    ("/organisations", words.mark("Organisations"), ()),
+    ("/notices", words.mark("Notices"), ("operator", "auditor", "admin")),
+    ("/usage", words.mark("Usage"), ()),
     ("/audit", words.mark("Audit"), ("auditor", "admin")),
 )
 
@@ -31,7 +36,7 @@ def install(app):
     showing.install(app)
     app.jinja_env.filters["length_"] = len
     app.jinja_env.filters["_translated"] = words.translate
-    app.jinja_env.globals.update(bar=pictures.bar, navigation=NAVIGATION)
+    app.jinja_env.globals.update(bar=plans.bar, navigation=NAVIGATION)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"me": g.get("caller", NOBODY)})
 

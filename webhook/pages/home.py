@@ -7,12 +7,16 @@ from flask import make_response
 from flask import render_template
 from flask import request
 
+from ..api import fleet as api
 from ..api import records
 from ..api.here import caller
 from ..api.here import desk
 from ..desk import runs
 from ..desk import tasks
+from ..pictures import chart
+from ..pictures import map as map_
 from . import frame
+from . import showing
 from . import words
 
 blueprint = APIBlueprint("home", __name__, enable_openapi=False)
@@ -36,13 +40,47 @@ def index():
     with desk().database.read() as session:
         paused = runs.paused(session)
     return render_template(
-        "home.html", fleet=desk().planner.ask("overview"), tasks=rows, waiting=waiting(caller()), paused=paused
+        "home.html", **_fleet(), **_use(), tasks=rows, waiting=waiting(caller()), paused=paused
     )  # fmt: skip
+
+
+def _fleet():
+    """Return what the picture of the fleet is made of, and the picture."""
+    found = desk().planner.ask("overview")
+    atlas = records.Map(sites=found["map"], links=found["links"])
+    says = map_.Words(words.translate, showing.length, words.language())
+    return {"fleet": found, "atlas": atlas, "picture": map_.draw(atlas, says), "says": says}
 
 
 @blueprint.get("/parts/fleet")
 def fleet():
-    return render_template("parts/fleet.html", fleet=desk().planner.ask("overview"))
+    return render_template("parts/fleet.html", **_fleet())
+
+
+#: Hours and steps that the page offers.
+SPANS = {24: 72, 24 * 30: 120}
+
+
+def _use():
+    text = request.args.get("hours", "")
+    hours = int(text) if text.isdigit() and int(text[:6]) in SPANS else 24
+    return {"use": api.use_of(hours, SPANS[hours]), "hours": hours, "chart": _chart, "spans": SPANS}
+
+
+def _chart(pool):
+    """Return (picture, newest figure, mean) of a pool's use."""
+    known = [one.used_pct for one in pool.points if one.used_pct is not None]
+    mean = round(sum(known) / len(known)) if known else None
+    title = words.translate("Use of %(pool)s: %(mean)s %% on average") % {
+        "pool": pool.pool,
+        "mean": showing.known(mean),
+    }
+    return chart.use(pool.points, title), known[-1] if known else None, mean
+
+
+@blueprint.get("/parts/use")
+def use():
+    return render_template("parts/use.html", **_use())
 
 
 @blueprint.post("/language")

@@ -7,14 +7,15 @@ from flask import render_template
 from flask import request
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 
-from .. import pictures
 from .. import problems
 from ..api import shaping
 from ..api.here import caller
 from ..api.here import desk
 from ..desk import proposals
 from ..desk.desk import Missing
+from ..pictures import plans
 from . import forms
 from . import frame
 from . import tasks
@@ -39,7 +40,7 @@ def _row(run, proposal):
     _task, rows = proposals.index(desk(), caller(), run)
     row = next((one for one in rows if one.id == proposal), None)
     if row is None:
-        raise Missing(f"there is no proposal {proposal} of this round")
+        raise Missing(say("there is no proposal {proposal} of this round", proposal=proposal))
     return row
 
 
@@ -74,7 +75,7 @@ def tune(run, proposal):
     ]
     return render_template(
         "tune.html", task=task, proposal=row, shown=shaping.proposal(row), components=_components(row),
-        gantt=tasks.gantt, graph=pictures.graph(nodes, translate("Graph of components")),
+        gantt=tasks.gantt, graph=plans.graph(nodes, translate("Graph of components")),
     )  # fmt: skip
 
 

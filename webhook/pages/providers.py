@@ -9,6 +9,8 @@ from flask import redirect
 from flask import request
 from flask import session
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+
 from ..api.here import desk
 from ..login import cookies
 from ..login import sessions
@@ -22,13 +24,13 @@ blueprint = APIBlueprint("providers", __name__, url_prefix="/login", enable_open
 def _provider(name):
     found = current_app.extensions["providers"].get(name)
     if found is None:
-        raise Problem(404, f"this service does not know {name} logins")
+        raise Problem(404, say("this service does not know {name} logins", name=name))
     return found
 
 
 def _enter(person, **more):
     if not person["roles"]:
-        raise Problem(403, f"{person['principal']} is in no group that may use this service")
+        raise Problem(403, say("{person} is in no group that may use this service", person=person["principal"]))
     cookie, _caller = sessions.enter(desk(), person, **more)
     answer = make_response(frame.go(frame.inside(session.pop("next", "/"))))
     return cookies.put(answer, desk().settings, cookie)
@@ -40,7 +42,7 @@ def oidc():
     try:
         return _provider("oidc").send()
     except Refused as error:
-        raise Problem(503, str(error)) from error
+        raise Problem(503, error.args[0]) from error
 
 
 @blueprint.get("/oidc/back")
@@ -48,7 +50,7 @@ def oidc_back():
     try:
         person, sid = _provider("oidc").receive()
     except Refused as error:
-        raise Problem(401, str(error)) from error
+        raise Problem(401, error.args[0]) from error
     return _enter(person, provider_sid=sid)
 
 
@@ -58,7 +60,7 @@ def oidc_logout():
     try:
         sid = _provider("oidc").told(request.form.get("logout_token", ""))
     except Refused as error:
-        raise Problem(400, str(error)) from error
+        raise Problem(400, error.args[0]) from error
     sessions.leave_all(desk(), provider_sid=sid)
     return "", 200
 
@@ -74,7 +76,7 @@ def cas_back():
     try:
         person, ticket = _provider("cas").receive(request.args.get("ticket", ""))
     except Refused as error:
-        raise Problem(401, str(error)) from error
+        raise Problem(401, error.args[0]) from error
     return _enter(person, provider_sid=ticket)
 
 
@@ -84,6 +86,6 @@ def cas_logout():
     try:
         ticket = _provider("cas").told(request.form.get("logoutRequest", ""))
     except Refused as error:
-        raise Problem(400, str(error)) from error
+        raise Problem(400, error.args[0]) from error
     sessions.leave_all(desk(), provider_sid=ticket)
     return "", 200

@@ -6,13 +6,13 @@ from apiflask import APIBlueprint
 from flask import render_template
 from flask import request
 
-from .. import pictures
 from ..api import records
 from ..api import shaping
 from ..api.here import caller
 from ..api.here import desk
 from ..desk import runs
 from ..desk import tasks as asked
+from ..pictures import plans
 from ..runs import logs
 from . import frame
 from . import showing
@@ -39,7 +39,7 @@ def _known(run):
             for path, size in runs.artifacts(here, who, run)
         ],
         "log": logs.text(here.settings, launches[-1].id, LOG) if launches else "",
-        "graph": pictures.graph(nodes, translate("Graph of components")),
+        "graph": plans.graph(nodes, translate("Graph of components")),
         "picture": timeline(found["plan"], here.store.estimate(shown.digest), shown.components),
         "plan": found["plan"],
     }

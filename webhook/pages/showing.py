@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import re
+
+from ansible_collections.suanwang.brain.plugins.module_utils.said import from_plain
+from ansible_collections.suanwang.brain.plugins.module_utils.said import spoken
+from ansible_collections.suanwang.brain.plugins.module_utils.said import words
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.sentences import without_field
 
 from .words import translate as _
 
 #: Asia/Shanghai: no summer time since 1991, so no time zone files are needed.
 ZONE = datetime.timezone(datetime.timedelta(hours=8))
 DASH = "–"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def moment(text):
@@ -25,6 +32,24 @@ def _moment(text):
 def seconds(text):
     """RFC 3339 text as seconds since 1970."""
     return int(_moment(text).timestamp())
+
+
+def sentence(text, told=None):
+    """A sentence in the language of the page, its times as of the page. told: what the API gives beside it."""
+    if text is None:
+        return ""
+    if told and text in told:
+        text = from_plain(told[text])
+    return spoken(words(text), _, _local)
+
+
+def about(text):
+    """What a problem says of its field, without the field: that stands beside it."""
+    return sentence(without_field(text))
+
+
+def _local(text):
+    return moment(text) if _TIME.fullmatch(text) else text
 
 
 def length(value):
@@ -93,6 +118,7 @@ def word(text):
 
 def install(app):
     app.jinja_env.filters.update(
-        moment=moment, length=length, money=money, known=known, size=size, figure=figure, delta=delta, word=word
+        moment=moment, length=length, money=money, known=known, size=size, figure=figure, delta=delta, word=word,
+        sentence=sentence, about=about,
     )  # fmt: skip
     app.jinja_env.globals["figures"] = SHOWN

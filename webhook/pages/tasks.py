@@ -11,7 +11,6 @@ from flask import request
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.catalogue import MODELS
 
-from .. import pictures
 from .. import problems
 from ..api import catalogue
 from ..api import fleet
@@ -21,7 +20,9 @@ from ..api.here import caller
 from ..api.here import desk
 from ..desk import proposals
 from ..desk import tasks
+from ..pictures import plans
 from ..states import TASK_STATES
+from . import fields
 from . import forms
 from . import frame
 from . import showing
@@ -47,7 +48,7 @@ def gantt(proposal):
         for one in proposal.placements
     ]
     finish = max((one.end_s for one in proposal.placements), default=0)
-    return pictures.gantt(rows, finish, translate("Timeline of the proposal"), showing.length)
+    return plans.gantt(rows, finish, translate("Timeline of the proposal"), showing.length)
 
 
 @blueprint.get("")
@@ -61,7 +62,7 @@ def index():
 
 
 @blueprint.get("/new")
-def new(problem=None, form=None):
+def new(wrong=(), form=None):
     """The form. After a problem it is shown again as it was filled in: nothing is lost."""
     form = {} if form is None else form
     entries = catalogue.entries(desk())
@@ -70,10 +71,17 @@ def new(problem=None, form=None):
     raw = "yaml" in form or bool(request.args.get("yaml")) or chosen is None
     yaml = form.get("yaml") or (_yaml(chosen) if chosen else "")
     return render_template(
-        "new.html", catalogue=entries, chosen=chosen, document=chosen.document if chosen else {}, raw=raw, yaml=yaml,
-        tenants=fleet.mine(), frameworks=forms.FRAMEWORKS, models=sorted(MODELS), problem=problem, lines=forms.lines,
-        value=lambda name, fallback: form.get(name, fallback), once=form.get("once") or desk().new_id(),
+        "new.html", catalogue=entries, chosen=chosen, raw=raw, yaml=yaml, tenants=fleet.mine(), models=sorted(MODELS),
+        groups=fields.groups(chosen.document) if chosen and not raw else (), wrong=_by_field(wrong), problems=wrong,
+        value=lambda field: form.get(field.path, field.value), once=form.get("once") or desk().new_id(),
     )  # fmt: skip
+
+
+def _by_field(problems):
+    found = {}
+    for one in problems:
+        found.setdefault(one["field"], []).append(one)
+    return found
 
 
 def _yaml(entry):
@@ -82,24 +90,42 @@ def _yaml(entry):
 
 @blueprint.post("/new")
 def make():
+    """Hand the form in. A browser with scripts is answered what is wrong alone, and keeps even the chosen files."""
     form = request.form
     try:
-        uploads = forms.files(request.files.getlist("files"), form.get("folder", ""))
-        asked = {"catalogue": form.get("from") or None, "files": uploads}
-        if "yaml" in form:
-            asked["yaml"] = form["yaml"]
-        else:
-            entry = next((one for one in catalogue.entries(desk()) if one.name == form.get("from")), None)
-            if entry is None:
-                raise problems.Problem(422, "choose an entry of the catalogue")
-            asked["document"] = forms.document(form, entry.document)
-        row = tasks.make(
-            desk(), caller(), frame.checked(records.TaskIn, **asked), records.FILE_NAME, "page", _once(form)
-        )  # fmt: skip
+        row = tasks.make(desk(), caller(), _asked(form), records.FILE_NAME, "page", _once(form))
     except (BrainError, problems.Problem, tasks.Denied) as error:
-        status, detail, more = problems.read(error)
-        return new(problems.body(status, detail, **more), form), status
+        wrong, status = fields.problems(error), problems.read(error)[0]
+        if "HX-Request" in request.headers:
+            said = {"problems": wrong, "wrong": _by_field(wrong), "groups": _groups(form)}
+            return render_template("parts/wrong.html", **said), 422
+        return new(wrong, form), status
+    if "HX-Request" in request.headers:
+        return "", 204, {"HX-Redirect": f"/tasks/{row.id}"}
     return frame.go(f"/tasks/{row.id}")
+
+
+def _groups(form):
+    entry = _entry(form)
+    return fields.groups(entry.document) if entry and "yaml" not in form else ()
+
+
+def _entry(form):
+    return next((one for one in catalogue.entries(desk()) if one.name == form.get("from")), None)
+
+
+def _asked(form):
+    """Return the TaskIn record of the form."""
+    files = forms.files(request.files.getlist("files"), form.get("folder", ""))
+    asked = {"catalogue": form.get("from") or None, "files": files}
+    if "yaml" in form:
+        return frame.checked(records.TaskIn, yaml=form["yaml"], **asked)
+    entry = _entry(form)
+    if entry is None:
+        raise problems.Problem(422, "choose an entry of the catalogue")
+    document = fields.filled(form, entry.document)
+    files += forms.data(request.files, document)
+    return frame.checked(records.TaskIn, document=document, **asked)
 
 
 def _once(form):

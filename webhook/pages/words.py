@@ -1,12 +1,15 @@
-"""Two languages. The English text is the key; translations/zh_CN/LC_MESSAGES/messages.po is read as it stands."""
+"""Two languages. The English text is the key; translations/<language>/LC_MESSAGES/*.po are read as they stand.
+
+`messages.po` holds the words of the pages, `sentences.po` those that planner and service say of what happens.
+"""
 
 from __future__ import annotations
 
 import functools
-import gettext
 import io
 import pathlib
 
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
@@ -37,17 +40,40 @@ KNOWN = (
     _("collect"), _("fastest"), _("cheapest"), _("greenest"), _("balanced"), _("safest"), _("requester"),
     _("approver"), _("owner"), _("operator"), _("auditor"), _("admin"), _("finish_s"), _("cost_fen"), _("card_s"),
     _("core_s"), _("energy_wh"), _("balance"), _("risk"), _("approve"), _("reject"), _("partition"),
+    _("watch"), _("critical"), _("major"), _("minor"), _("warning"), _("info"), _("pending"), _("sending"), _("sent"),
+    _("approval"), _("policy"),
 )  # fmt: skip
+
+
+#: Words that stand inside sentences of the planner: severities, ways to a site, levels of data, objectives.
+INSIDE = (
+    _("critical"), _("major"), _("minor"), _("warning"), _("info"), _("intranet"), _("internet"), _("private_line"),
+    _("public"), _("internal"), _("confidential"), _("accelerators"), _("cpu"), _("memory_gib"), _("nodes"),
+    _("jobs"), _("finish"), _("cost"), _("energy"), _("task"), _("launch"), _("propose"), _("revise"),
+    _("refuse"), _("confirm"), _("withdraw"), _("expire"), _("start"), _("cancel"), _("resume"), _("yes"), _("no"),
+)  # fmt: skip
+
+#: What the rules of the planner are called, those that forbid a pool and those that make it wait.
+RULES = {
+    "state": _("state of the pool"), "alarm": _("alarm"), "maintenance": _("maintenance"), "tenant": _("tenant"),
+    "jobs": _("kind of pool"), "site": _("sites allowed"), "residency": _("data residency"),
+    "intranet": _("intranet only"), "data_level": _("level of data"), "storage": _("storage"),
+    "arch": _("architecture"), "accelerator": _("accelerator"), "image": _("image"), "runtime": _("framework"),
+    "capacity": _("cards"), "shape": _("shape of nodes"), "cpu": _("cores"), "memory": _("memory"),
+    "quota": _("quota"), "speed": _("speed"), "wall": _("wall limit"), "deadline": _("deadline"), "link": _("link"),
+    "queue": _("queue"), "busy": _("busy"), "promised": _("promised"),
+}  # fmt: skip
 
 
 @functools.cache
 def catalogue(language):
     """Return the translations of a language, compiled in memory."""
-    path = FOLDER / language.replace("-", "_") / "LC_MESSAGES" / "messages.po"
-    if not path.is_file():
-        return gettext.NullTranslations()
-    with open(path, "rb") as stream:
-        found = read_po(stream)
+    found = Catalog(language.replace("-", "_"))
+    for path in sorted(FOLDER.glob(f"{found.locale_identifier}/LC_MESSAGES/*.po")):
+        with open(path, "rb") as stream:
+            for message in read_po(stream):
+                if message.id:
+                    found[message.id] = message
     compiled = io.BytesIO()
     write_mo(compiled, found)
     compiled.seek(0)
@@ -75,7 +101,7 @@ def install(app):
     """Give templates the two functions."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(translate, several, newstyle=True)
-    app.jinja_env.globals.update(languages=LANGUAGES, language=language)
+    app.jinja_env.globals.update(languages=LANGUAGES, language=language, rules=RULES)
 
 
 __all__ = ["COOKIE", "LANGUAGES", "catalogue", "install", "language", "mark", "several", "translate"]

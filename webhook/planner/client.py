@@ -12,12 +12,26 @@ import threading
 import time
 
 from ansible_collections.suanwang.brain.plugins.module_utils import errors
+from ansible_collections.suanwang.brain.plugins.module_utils import said
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 
 from ..config import CHECKOUT
 
 CLASSES = {
     one.code: one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.BrainError)
 }
+
+
+def _error(plain):
+    """Return the error that the worker sent, with sentences that a page can translate."""
+    made = CLASSES.get(plain["code"], errors.BrainError)
+    return made(
+        said.from_plain(plain["message"]), site=plain["site"], way_out=said.from_plain(plain["way_out"]),
+        details={**plain["details"], "problems": [
+            {"field": one["field"], **{name: said.from_plain(one[name]) for name in ("message", "way_out")}}
+            for one in plain["details"].get("problems", ())
+        ]},
+    )  # fmt: skip
 
 
 class Planner:
@@ -36,9 +50,7 @@ class Planner:
             answer = self._exchange(line.encode() + b"\n")
         if answer["ok"]:
             return answer["result"]
-        said = answer["error"]
-        made = CLASSES.get(said["code"], errors.BrainError)
-        raise made(said["message"], site=said["site"], way_out=said["way_out"], details=said["details"])
+        raise _error(answer["error"])
 
     def close(self):
         with self._lock:
@@ -59,7 +71,7 @@ class Planner:
             except TimeoutError as error:
                 self._stop()
                 raise errors.Timeout(
-                    f"planning took longer than {self._settings.file.limits.plan_s} s.",
+                    say("planning took longer than {n} s.", n=self._settings.file.limits.plan_s),
                     way_out="Ask for less at once, or raise limits.plan_s in webhook.yml.",
                 ) from error
         raise AssertionError("unreachable")

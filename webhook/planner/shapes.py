@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from ansible_collections.suanwang.brain.plugins.module_utils import said
 from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+from ansible_collections.suanwang.brain.plugins.plugin_utils import proposing
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning import score
+
+from . import atlas
 
 
 def task(record):
     return {
         "name": record.name,
         "tenant": record.tenant,
+        "priority": record.priority,
         "components": [{"id": one.id, "kind": one.kind} for one in record.components],
     }
 
 
+def error(found):
+    """A BrainError as plain data, its sentences with what they were made of."""
+    failure = {**found.failure(), "message": said.plain(found.message), "way_out": said.plain(found.way_out)}
+    problems = [{name: said.plain(text) for name, text in one.items()} for one in found.details.get("problems", ())]
+    return {**failure, "details": {**failure["details"], "problems": problems}}
+
+
 def proposals(found):
+    rejected, waits = found.sentences, found.waits
     return {
         "items": [proposal(one) for one in found.proposals],
-        "rejected": found.sentences,
+        "rejected": rejected,
+        "waits": waits,
         "notes": list(found.notes),
+        "told": said.told([*(row["sentence"] for row in (*rejected, *waits)), *found.notes]),
     }
 
 
@@ -37,16 +53,39 @@ def proposal(one):
         "loses": list(one.loses),
         "notes": list(one.notes),
         "risks": list(one.objectives.risk_reasons),
+        "facts": {name: _fact(one.problem.pools[name], one.problem.now) for name in _used(one)},
+        "told": said.told([*one.reasons, *one.loses, *one.notes, *one.objectives.risk_reasons]),
     }
 
 
-def overview(remembered, config, now):
-    """Return {sites, pools, links, alarms}; ages in seconds as of now."""
+def _used(one):
+    return sorted({place.pool for place in one.placements if place.pool})
+
+
+def _fact(pool, now):
+    """What was known of a pool when a proposal was reckoned; ages in seconds as of then."""
+    return {
+        "state": score.state_of(pool, now),
+        "seen_at": pool.seen.at,
+        "age_s": score.age_s(pool, now),
+        "running": pool.queue.running,
+        "pending": pool.queue.pending,
+        "wait_s": pool.queue.wait_s,
+        "accelerators": score.cards_of(pool),
+        "free_accelerators": pool.free.accelerators,
+        "cpu": score.cores_of(pool),
+        "free_cpu": pool.free.cpu,
+    }
+
+
+def overview(remembered, config, promised, now):
+    """Return {sites, pools, links, alarms, map}; ages in seconds as of now."""
     pools = [(one, pool) for one in remembered for pool in one.pools]
     return {
         "sites": [_site(one, now) for one in remembered],
         "pools": [_pool(pool, now) for _one, pool in pools],
-        "links": [to_plain(link) for link in config.links],
+        "links": atlas.links(proposing.links(config, [pool for _one, pool in pools], now), promised, now),
+        "map": atlas.sites(remembered, now),
         "alarms": [
             *(_alarm(pool.site, pool.id, alarm) for _one, pool in pools for alarm in pool.alarms),
             *(_alarm(one.site.id, None, alarm) for one in remembered for alarm in one.alarms),

@@ -23,6 +23,7 @@ from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.capacity i
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.propose import pick
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.revise import revise
 from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
+from ansible_collections.suanwang.brain.plugins.plugin_utils.usage import Record
 
 from . import shapes
 
@@ -36,6 +37,7 @@ class Worker:
         self.store = Store(state)
         self.folder = config
         self.rounds = collections.OrderedDict()
+        self.use = Record(self.store.usage_path())
 
     def answer(self, request):
         """Return {ok, result} or {ok, error} for a request {verb, …}."""
@@ -43,7 +45,7 @@ class Worker:
         try:
             return {"ok": True, "result": getattr(self, f"do_{verb}")(**request)}
         except BrainError as error:
-            return {"ok": False, "error": {**error.failure(), "text": str(error)}}
+            return {"ok": False, "error": shapes.error(error)}
 
     def do_read(self, path):
         """Return what a task file asks for, checked: name, tenant, components."""
@@ -86,9 +88,26 @@ class Worker:
         return {"digest": digest}
 
     def do_overview(self):
-        """Return sites, pools, links and alarms as the store remembers them."""
+        """Return sites, pools, links, alarms and the map as the store remembers them."""
         config, now = governance.load(self.folder), clock.now()
-        return shapes.overview(proposing.remembered(config, self.store, now), config, now)
+        promised = proposing.commitments(self.store, now)
+        return shapes.overview(proposing.remembered(config, self.store, now), config, promised, now)
+
+    def do_use(self, hours, steps):
+        """Return the use of every pool over the last hours, in so many steps."""
+        config, now = governance.load(self.folder), clock.now()
+        pools = [pool for one in proposing.remembered(config, self.store, now) for pool in one.pools]
+        step_s = hours * 3600 // steps
+        until_s = -(-int(clock.moment(now).timestamp()) // step_s) * step_s
+        found = self.use.over([pool.id for pool in pools], until_s - hours * 3600, until_s, step_s)
+        return {
+            "step_s": step_s,
+            "pools": [
+                {"pool": pool.id, "site": pool.site, "name": pool.name, "platform": pool.platform,
+                 "accelerator": pool.accelerator.model if pool.accelerator else None, "points": found[pool.id]}
+                for pool in pools
+            ],
+        }  # fmt: skip
 
     def _round(self, path, round):
         key = (path, round)

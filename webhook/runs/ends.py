@@ -14,6 +14,7 @@ from .. import database
 from ..models import Launch
 from ..models import Task
 from . import folder
+from . import ledger
 
 _SAID = 600
 
@@ -30,7 +31,7 @@ def finish(settings, db, row, result):
             session, launch, event, now, ended_at=now, exit_code=result["exit_code"], message=message
         )  # fmt: skip
         if launch.task and launch.kind in ("apply", "release"):
-            _follow(session, launch, event, message, now)
+            _follow(session, Store(settings.state), launch, event, message, now)
 
 
 def broke_off(settings, row, result):
@@ -75,7 +76,7 @@ def _said(settings, row):
     return found[-1][:_SAID] if found else None
 
 
-def _follow(session, launch, event, message, now):
+def _follow(session, store, launch, event, message, now):
     task = database.locked(session, Task, launch.task)
     if launch.kind == "apply":
         if task.state == "approved":  # it was over before anybody saw it run
@@ -86,13 +87,14 @@ def _follow(session, launch, event, message, now):
             _release(session, task, now)
             return
         if task.state in ("running", "cancelling"):
-            _end(session, task, "succeed" if event == "succeed" else "fail", message, now)
+            _end(session, store, task, "succeed" if event == "succeed" else "fail", message, now)
     elif task.state == "cancelling":
-        _end(session, task, "cancelled" if event == "succeed" else "fail", message, now)
+        _end(session, store, task, "cancelled" if event == "succeed" else "fail", message, now)
 
 
-def _end(session, task, event, message, now):
+def _end(session, store, task, event, message, now):
     database.move(session, task, event, now, message=message or (task.message if event == "cancelled" else None))
+    ledger.settle(session, store, task, now)
     audit.note(session, now, "service", f"run.{task.state}", task.id, digest=task.digest, message=message)
 
 

@@ -26,11 +26,14 @@ from ..states import LAUNCH_ENDS
 from . import folder
 from . import processes
 from . import specs
+from . import turns
 from .ends import broke_off
 from .ends import finish
 
 log = logging.getLogger(__name__)
 TICK_S = 0.2
+#: A watch that ended is begun again at once; one that ends at once, not oftener than this.
+WATCH_AGAIN_S = 30
 LEASE_S = 60
 #: How often a launch is begun before it is given up; running again is the resume.
 ATTEMPTS = 5
@@ -39,20 +42,20 @@ CONCURRENT = 4 * (os.cpu_count() or 1)
 
 
 class Launcher:
-    """One process. often, seldom: chores, functions of no argument, called between steps.
+    """One process. often, seldom: chores, functions of no argument, called between steps; slow: in their own thread.
 
     concurrent: how many launches it runs at once.
     """
 
-    def __init__(self, settings, db, often=(), seldom=(), concurrent=CONCURRENT):
+    def __init__(self, settings, db, often=(), seldom=(), slow=(), concurrent=CONCURRENT):
         self.settings = settings
         self.db = db
-        self.often, self.seldom = often, seldom
+        self.often, self.seldom, self.slow = often, seldom, slow
         self.concurrent = concurrent
         self.holder = claim.identity(os.getpid())
         self._started = {}
         self._over = threading.Event()
-        self._seldom_at = 0.0
+        self._seldom_at = self._reading_at = 0.0
 
     # -- life --------------------------------------------------------------------------------------------
     def serve(self):
@@ -60,15 +63,25 @@ class Launcher:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_unused: self._over.set())
         log.info("the launcher begins", extra={"pid": os.getpid()})
+        threading.Thread(target=self._do_slow, daemon=True).start()
         while not self._over.is_set():
             busy = self._guarded(self.step)
             for chore in self.often:
                 self._guarded(chore)
+            if time.monotonic() - self._reading_at > 1:
+                self._reading_at = time.monotonic()
+                self._guarded(self._read_in_time)
             if time.monotonic() - self._seldom_at > 5:
                 self._seldom_at = time.monotonic()
-                for chore in (self._perceive_in_time, *self.seldom):
+                for chore in self.seldom:
                     self._guarded(chore)
             self._over.wait(0 if busy else TICK_S)
+        self._guarded(self._stop_watching)
+
+    def _do_slow(self):
+        while not self._over.wait(1):
+            for chore in self.slow:
+                self._guarded(chore)
 
     def _guarded(self, work):
         try:
@@ -86,7 +99,7 @@ class Launcher:
         for row in rows:
             if self._is_mine(row):
                 self._look(row)
-        if len(rows) >= self.concurrent:
+        if sum(row.kind not in specs.READING for row in rows) >= self.concurrent:
             return False
         return self._claim()
 
@@ -94,8 +107,14 @@ class Launcher:
     def _claim(self):
         now = clock.now()
         with self.db.write() as session:
-            kinds = ("check", "perceive", "release") if _paused(session) else specs.KINDS
-            row = database.next_launch(session, kinds)
+            kinds = ("check", "release", *specs.READING) if _paused(session) else specs.KINDS
+            waiting = [
+                (row.id, row.kind, task.priority if task else 0, task.tenant if task else None)
+                for row, task in database.queued(session, kinds)
+            ]
+            mine = {tenant for _id, kind, _priority, tenant in waiting if kind == turns.TAKES}
+            shares = turns.shares(session, mine, now) if len(waiting) > 1 else {}
+            row = database.first_free(session, turns.order(waiting, shares))
             if row is None:
                 return False
             database.move(
@@ -176,22 +195,40 @@ class Launcher:
         row.state = fresh.state
 
     # -- time --------------------------------------------------------------------------------------------
-    def _perceive_in_time(self):
-        every = self.settings.file.perceive_every_s
-        if not every:
-            return
+    def _read_in_time(self):
+        """Keep one watch of all sites going, or have them read from time to time where there is to be no watch."""
+        file = self.settings.file
+        if file.watch_s:
+            self._in_time("watch", WATCH_AGAIN_S)
+        elif file.perceive_every_s:
+            self._in_time("perceive", file.perceive_every_s)
+
+    def _in_time(self, kind, every_s):
         now = clock.now()
-        with self.db.write() as session:
-            last = select(Launch).where(Launch.kind == "perceive").order_by(Launch.id.desc()).limit(1)
-            row = session.scalars(last).first()
-            open_ = row is not None and row.state not in LAUNCH_ENDS
-            if open_ or (row is not None and row.created_at > clock.after(now, -every)):
+        with self.db.read() as session:
+            if _is_current(session, kind, clock.after(now, -every_s)):
                 return
-            slot = int(clock.moment(now).timestamp()) // every
+        with self.db.write() as session:
+            if _is_current(session, kind, clock.after(now, -every_s)):
+                return
+            slot = int(clock.moment(now).timestamp()) // every_s
             database.add_launch(
-                session, id=folder.new_id(), kind="perceive", once=f"perceive:{slot}", asked_by="service",
-                created_at=now,
+                session, id=folder.new_id(), kind=kind, once=f"{kind}:{slot}", asked_by="service", created_at=now
             )  # fmt: skip
+
+    def _stop_watching(self):
+        """A run goes on without us; a watch has nothing to carry to its end."""
+        with self.db.read() as session:
+            query = select(Launch).where(Launch.kind == "watch", Launch.state.in_(("claimed", "running")))
+            rows = [row for row in session.scalars(query) if row.holder == self.holder]
+        for row in rows:
+            folder.of(self.settings, row.id).cancel()
+
+
+def _is_current(session, kind, since):
+    """Whether a launch of this kind is open, or was made since a time."""
+    row = session.scalars(select(Launch).where(Launch.kind == kind).order_by(Launch.id.desc()).limit(1)).first()
+    return row is not None and (row.state not in LAUNCH_ENDS or row.created_at > since)
 
 
 def _was_killed(result):

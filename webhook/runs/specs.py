@@ -12,7 +12,10 @@ from .processes import MARK
 
 #: Variables of our own environment that a run process may have.
 ALLOWED = ("HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "SUANWANG_CREDENTIALS")
-KINDS = ("apply", "release", "check", "perceive")
+KINDS = ("apply", "release", "check", "perceive", "watch")
+#: Reading is nobody's work: it goes on while launches are held back.
+READING = ("perceive", "watch")
+_LOCALHOST = str(CHECKOUT / "inventories" / "localhost.yml")
 
 
 def spec(settings, launch):
@@ -21,12 +24,14 @@ def spec(settings, launch):
     found = {"playbook": str(CHECKOUT / "playbooks" / f"{playbook}.yml")}
     if launch.kind == "perceive":
         return {**found, "inventory": str(inventory(settings)), "cmdline": "--flush-cache"}
+    if launch.kind == "watch":
+        return {**found, "inventory": _LOCALHOST, "cmdline": f"-e for_s={settings.file.watch_s}"}
     if not re.fullmatch(r"[0-9a-f]{64}", launch.digest or ""):
         raise ValueError(f"launch {launch.id} has no digest")
     extra = " --check --diff" if launch.kind == "check" else ""
     return {
         **found,
-        "inventory": str(CHECKOUT / "inventories" / "localhost.yml"),
+        "inventory": _LOCALHOST,
         "cmdline": f"-e plan={launch.digest}{extra}",
     }
 

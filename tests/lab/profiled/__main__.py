@@ -24,23 +24,19 @@ class Endpoint(server.Site):
 
         (row,) = self.spec["endpoints"]
         secret = Path(self.spec["secret"]).read_text().strip()
+        address, port = server.places(row)[0]
+        # One for all nodes: a token that one of them gave is good at the others.
         face = FACES[row["platform"]](
-            self.cluster, self.folder, self.home, self.faults, secret, f"https://{row['address']}:{row['port']}"
+            self.cluster, self.folder, self.home, self.faults, secret, f"https://{address}:{port}"
         )
-        front = http.Server(
-            (row["address"], row["port"]), http.faulty(face.respond, self.faults, self.counters, face.writes),
-            row["certificate"], row["key"], lambda peer: self.counters.note_peer("rest", peer),
-        )  # fmt: skip
-        self.fronts.append(front.serve_in_background())
+        self.serve(row, http.faulty(face.respond, self.faults, self.counters, face.writes))
 
     async def listen_login(self) -> None:
         """There is none."""
 
     def _dead(self, dead: bool) -> None:
         if dead:
-            for front in self.fronts:
-                front.close()
-            self.fronts.clear()
+            self.close_fronts()
         else:
             self.listen_rest()
 

@@ -19,6 +19,11 @@ from pathlib import Path
 from tests.lab import procs
 
 
+def places(row) -> list[tuple]:
+    """Return where an endpoint is really served: behind its public side, or at it."""
+    return [tuple(place) for place in row["behind"]] or [(row["address"], row["port"])]
+
+
 class Site:
     """Everything of one site, wired together."""
 
@@ -27,6 +32,7 @@ class Site:
         from tests.lab.server.control import Control
         from tests.lab.server.counters import Counters
         from tests.lab.server.faults import Faults
+        from tests.lab.server.translation import Translation
         from tests.lab.slurm import launch
         from tests.lab.slurm import scheduler
         from tests.lab.slurm.cluster import Cluster
@@ -35,7 +41,8 @@ class Site:
         self.home = folder / "home" / "brain"
         self.loop = None
         self.counters, self.faults = Counters(), Faults()
-        self.faults.on_dead = self._dead
+        self.faults.on_dead, self.faults.on_node_down = self._dead, self._node_down
+        self.translation, self.nodes, self.login_row = Translation(), {}, None
         self.cluster = Cluster(spec["hardware"], folder, self.home, secrets.token_hex(16))
         self.cluster.settings.update(spec.get("settings", {}))
         self.cluster.load()
@@ -77,11 +84,20 @@ class Site:
         for row in self.spec["endpoints"]:
             if row["protocol"] == "https":
                 respond = platform if row["platform"] == "slurm" else monitoring
-                front = http.Server(
-                    (row["address"], row["port"]), http.faulty(respond, self.faults, self.counters),
-                    row["certificate"], row["key"], lambda peer: self.counters.note_peer("rest", peer),
-                )  # fmt: skip
-                self.fronts.append(front.serve_in_background())
+                self.serve(row, http.faulty(respond, self.faults, self.counters))
+
+    def serve(self, row, respond) -> None:
+        """Serve an endpoint at each of its nodes, and put its public side in front where it has one."""
+        from tests.lab.server import http
+
+        for number, place in enumerate(places(row)):
+            front = http.Server(
+                place, respond, row["certificate"], row["key"], lambda peer: self.counters.note_peer("rest", peer)
+            )
+            self.fronts.append(front.serve_in_background())
+            self.nodes.setdefault(number, []).append(front)
+        if row["behind"]:
+            self.translation.put((row["address"], row["port"]), row["behind"])
 
     def _commands(self) -> Path:
         """Make the folder of the commands that a login finds."""
@@ -104,16 +120,29 @@ class Site:
                 "HOME": str(self.home), "SHELL": "/bin/sh", "SLURM_CONF": str(self.cluster.conf),
             }  # fmt: skip
             row = next(e for e in self.spec["endpoints"] if e["protocol"] == "ssh")
-            self.login = Login((row["address"], row["port"]), self.spec["host_key"], self.spec["authorized_key"],
+            self.login = Login(places(row)[0], self.spec["host_key"], self.spec["authorized_key"],
                                self.folder, self.home, environment, self.counters, self.faults)  # fmt: skip
+            self.login_row = row
         await self.login.listen()
+        if self.login_row["behind"]:
+            self.translation.put((self.login_row["address"], self.login_row["port"]), self.login_row["behind"])
+
+    def close_fronts(self) -> None:
+        self.translation.close()
+        for front in self.fronts:
+            front.close()
+        self.fronts.clear()
+        self.nodes.clear()
+
+    def _node_down(self, node: int) -> None:
+        """Close one node of every endpoint that has several, for good: `heal` opens everything anew."""
+        for front in self.nodes.get(node, ()):
+            front.close()
 
     def _dead(self, dead: bool) -> None:
         """Close every listening socket and cut what is open, or open them again."""
         if dead:
-            for front in self.fronts:
-                front.close()
-            self.fronts.clear()
+            self.close_fronts()
             asyncio.run_coroutine_threadsafe(self.login.close(), self.loop).result(10)
         else:
             self.listen_rest()

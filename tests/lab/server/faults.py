@@ -1,16 +1,17 @@
 """Injected faults of a site's front: what a network, a proxy or a token does to a client.
 
 kinds: ``latency`` {seconds}, ``status`` {code, retry_after}, ``cut``, ``lost_answer``, ``token_expiry``,
-``partial`` {keep}, ``frozen``, ``dead``. ``n`` limits a kind to that many requests (default: until healed), ``path``
-to URLs that contain it. On the SSH side: ``ssh_cut`` {after_bytes} ends the connection in the middle of a transfer,
-``corrupt`` changes a byte of what is uploaded, ``disk_full`` refuses every write. Faults of the cluster itself
-(nodes, jobs, daemons) are in `tests.lab.slurm.troubles`.
+``partial`` {keep}, ``frozen``, ``dead``,
+``node_down`` {node: 0 or 1, behind a load balancer}. ``n`` limits a kind to that many requests (default: until
+healed), ``path`` to URLs that contain it. On the SSH side: ``ssh_cut`` {after_bytes} ends the connection in the middle
+of a transfer, ``corrupt`` changes a byte of what is uploaded, ``disk_full`` refuses every write. Faults of the cluster
+itself (nodes, jobs, daemons) are in `tests.lab.slurm.troubles`.
 """
 
 import threading
 import time
 
-FRONT = {"latency", "status", "cut", "lost_answer", "token_expiry", "partial", "frozen", "dead",
+FRONT = {"latency", "status", "cut", "lost_answer", "token_expiry", "partial", "frozen", "dead", "node_down",
          "ssh_cut", "corrupt", "disk_full"}  # fmt: skip
 #: a lost answer is only of interest after a write
 DEFAULT_PATH = {"lost_answer": "/job/submit"}
@@ -22,19 +23,24 @@ class Faults:
         self._active: dict[str, dict] = {}
         self._healed = threading.Condition(self._lock)
         self.on_dead = lambda dead: None  # closes and opens the listening sockets
+        self.on_node_down = lambda node: None  # closes those of one node behind a load balancer
 
     def set(self, kind: str, **options) -> None:
         with self._lock:
             self._active[kind] = {"path": DEFAULT_PATH.get(kind, ""), **options}
         if kind == "dead":
             self.on_dead(True)
+        if kind == "node_down":
+            self.on_node_down(int(options["node"]))
 
     def heal(self) -> None:
         with self._lock:
-            was_dead = "dead" in self._active
+            was_dead, was_down = "dead" in self._active, "node_down" in self._active
             self._active.clear()
             self._healed.notify_all()
-        if was_dead:
+        if was_down and not was_dead:
+            self.on_dead(True)  # what is left of the nodes, so that all are opened alike
+        if was_dead or was_down:
             self.on_dead(False)
 
     def as_dict(self) -> dict:

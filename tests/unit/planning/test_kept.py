@@ -77,6 +77,13 @@ def test_several_machines_stand_on_one_host_but_not_more_than_it_holds():
     assert "quota" in world.nos(machines(resources={"nodes": 4, "cpu": 1}), quota)
 
 
+def test_a_job_on_a_cloud_has_one_machine():
+    job = world.component(resources={"nodes": 2, "cpu": 1})
+    assert "shape" in world.nos(world.document(job), cloud()) and "shape" not in world.nos(
+        world.document(world.component(resources={"cpu": 1})), cloud()
+    )
+
+
 def test_the_plan_says_what_is_made_and_how_long_it_holds():
     data = machines(image="web-1", resources={"nodes": 2, "cpu": 4, "memory_gib": 8})
     made, estimate = world.plan(world.proposals(data, [cloud()]).proposals[0], world.parsed(data))

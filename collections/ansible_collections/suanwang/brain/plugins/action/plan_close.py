@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from ..module_utils.errors import BrainError
 from ..plugin_utils import claim
+from ..plugin_utils import clock
 from ..plugin_utils.api import BrainAction
+from ..plugin_utils.planned import KEPT
 from ..plugin_utils.run_pass import RunPass
 
 
@@ -65,6 +67,14 @@ class ActionModule(BrainAction):
             if event["event"] == "answers" and event["pass"] == run_pass.facts["id"]:
                 took = f"{event['median_ms']} ms, the median of {event['requests']} requests"
                 self._display.display(f"{event['component']} answers at {event['url']}: {took}.", color="green")
+        for item in plan["components"]:
+            if item["kind"] in KEPT and run_pass.facts["purpose"] == "apply" and not run_pass.check:
+                until = clock.local(clock.after(clock.now(), item["lease_s"]))
+                self._display.display(
+                    f"{item['id']} stays, and holds its share until {until}. It does not end by itself:"
+                    f" ansible-playbook playbooks/release.yml -e deployment={plan['deployment']}",
+                    color="green",
+                )
         home = _brought_home(run_pass)
         for model in home["models"]:
             self._display.display(

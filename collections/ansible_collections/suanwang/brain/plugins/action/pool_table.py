@@ -11,6 +11,7 @@ from ..plugin_utils import console
 from ..plugin_utils.api import BrainAction
 from ..plugin_utils.fleet import pools_of
 from ..plugin_utils.fleet import sites_of
+from ..plugin_utils.proposing import links
 
 _SPEC = {"config": {"type": "path"}}
 
@@ -26,6 +27,13 @@ class ActionModule(BrainAction):
             pool.id: None if pool.seen.at is None else int(clock.seconds_between(pool.seen.at, now)) for pool in pools
         }
         self._display.display(console.render(console.pools_table(pools, states, ages)))
+        config = sites.load(params["config"])
+        found = links(config, pools, now)
+        if found:
+            since = [
+                None if one.measured_at is None else int(clock.seconds_between(one.measured_at, now)) for one in found
+            ]
+            self._display.display(console.render(console.links_table(found, since)))
         for name, site in sorted(sites_of(task_vars).items()):
             if site["error"]:
                 self._display.display(f"{name} is {site['state']}: {site['error']}", color="red")
@@ -35,7 +43,7 @@ class ActionModule(BrainAction):
             for alarm in pool.alarms:
                 self._display.display(f"{pool.site}: {alarm.severity}: {alarm.name} ({alarm.source})", color="yellow")
         live = {pool.site for pool in pools if states[pool.id] in ("live", "partial")}
-        quorum = sites.load(params["config"]).policy.get("live_quorum", 1)
+        quorum = config.policy.get("live_quorum", 1)
         if len(live) < quorum:
             raise Unreachable(
                 f"{len(live)} site(s) answered, policy.yml asks for {quorum}.",

@@ -9,7 +9,7 @@ from ..plugin_utils.console import printable
 from ..plugin_utils.store import Store
 from ..plugin_utils.watching import Watch
 
-_SPEC = {"rounds": {"type": "int"}, "config": {"type": "path"}}
+_SPEC = {"rounds": {"type": "int"}, "for_s": {"type": "int"}, "config": {"type": "path"}}
 
 
 class ActionModule(BrainAction):
@@ -20,7 +20,7 @@ class ActionModule(BrainAction):
         if self._task.check_mode:
             return {"skipped": True, "skip_reason": "It would write snapshots."}
         store = Store()
-        watch = Watch(sites.load(params["config"]), store, params["rounds"])
+        watch = Watch(sites.load(params["config"]), store, params["rounds"], params["for_s"])
         with store.only_one("watch"):
             watch.run(lambda line: self._display.display(printable(line)))
         return {"changed": False, "reads": watch.reads}

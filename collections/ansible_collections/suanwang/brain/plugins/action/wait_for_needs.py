@@ -51,7 +51,7 @@ class ActionModule(BrainAction):
         return {"changed": False, "kind": component["kind"], "held": held, "unmet": []}
 
     def _refuse(self, run_pass, component):
-        """Nothing begins in a pass in which one of a gang got no nodes, or any component no place."""
+        """Nothing begins in a pass in which what has to start together got no nodes, or what follows no place."""
         refused = run_pass.told("refused", "all")
         if refused:
             culprit, why = refused["culprit"], f"{refused['culprit']} could not be reserved"

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from .said import bare
+
 
 class BrainError(Exception):
     """Something a person can act on.
@@ -39,11 +41,11 @@ class BrainError(Exception):
         """Return the error as plain data: code, message, site, request, way_out, details."""
         return {
             "code": self.code,
-            "message": self.message,
+            "message": bare(self.message),
             "site": self.site,
             "request": self.request,
-            "way_out": self.way_out,
-            "details": self.details,
+            "way_out": bare(self.way_out),
+            "details": bare(self.details),
         }
 
 

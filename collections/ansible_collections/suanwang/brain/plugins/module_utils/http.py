@@ -12,11 +12,11 @@ never. No error holds a header, a token or a body.
 from __future__ import annotations
 
 import email.utils
+import ipaddress
 import json as jsonlib
 import os
 import pathlib
 import random
-import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -32,11 +32,7 @@ from .errors import Unreachable
 from .httplink import Call
 from .httplink import current
 from .httplink import library
-
-try:
-    import netaddr
-except ImportError:
-    netaddr = None
+from .networks import inside
 
 CONNECT_S = 5.0
 TRIES = 4
@@ -80,13 +76,14 @@ class Http:
 
     def request(
         self, method, path, *, params=None, json=None, form=None, files=None, headers=None, timeout_s=20, read=True,
-        raw=False,
+        raw=False, own=(),
     ):  # fmt: skip
         """Send one request and return its Answer; the caller judges the status.
 
         path: below the endpoint, or a whole address that `foreign_url` returned. form: fields of a form, or a body as
         it is; with files {field: (name, bytes)} a multipart one. timeout_s: for the whole call with all its retries.
         read: False for what changes something, which is sent once. raw: an answer below 400 is bytes.
+        own: statuses of a gateway that the platform itself gives too, and means where its body is an object.
         Raises Unreachable or Timeout, with details.doubt True where a write may have happened; Unauthorized where the
         server is not the one it should be.
         """
@@ -98,7 +95,8 @@ class Http:
             try:
                 self._take_turn(name, until)
                 answer = self._once(name, method, path, parts, until, raw)
-                trouble = self._trouble(answer, name)
+                said_itself = answer.status in own and isinstance(answer.body, dict)
+                trouble = None if said_itself else self._trouble(answer, name)
             except Unreachable as error:
                 trouble = error
             if trouble is None:
@@ -130,14 +128,11 @@ class Http:
             if (row["private"]["address"], row["private"]["port"]) == (host, port):
                 host, port = row["public"]["address"], row["public"]["port"]
                 break
-        if netaddr is None:
-            raise self._foreign(url, "cannot be checked: the Python library netaddr is missing")
         try:
-            address = netaddr.IPAddress(host)
-        except (netaddr.AddrFormatError, ValueError):
+            ipaddress.ip_address(host)
+        except ValueError:
             raise self._foreign(url, "names a host that the site's address map does not") from None
-        networks = [net for nets in self.site.networks.values() for net in nets]
-        if not any(address in netaddr.IPNetwork(network) for network in networks):
+        if not inside(host, [net for nets in self.site.networks.values() for net in nets]):
             raise self._foreign(url, "lies outside the site's networks")
         netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         return urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
@@ -322,24 +317,6 @@ class Lent:
 def preload():
     """Import the library now, so that forked workers inherit it."""
     library()
-
-
-def probe(endpoint, timeout_s=3.0):
-    """Return {reachable, rtt_ms} of a plain TCP connect to an endpoint. Never raises.
-
-    Through a proxy only the proxy can be tried, so rtt_ms is None there.
-    """
-    host, port = endpoint.address, endpoint.port
-    if endpoint.proxy:
-        parts = urlsplit(endpoint.proxy)
-        host, port = parts.hostname, parts.port or 3128
-    started = time.perf_counter()
-    try:
-        with socket.create_connection((host, port), timeout=timeout_s):
-            rtt_ms = round((time.perf_counter() - started) * 1000, 3)
-    except OSError:
-        return {"reachable": False, "rtt_ms": None}
-    return {"reachable": True, "rtt_ms": None if endpoint.proxy else rtt_ms}
 
 
 def _retry_after(answer):

@@ -27,7 +27,7 @@ def main(name):
                 "`planned` reads the plan in the controller's store; it cannot be delegated.",
                 way_out="Leave delegate_to out, or give the parameters.",
             )
-        platform = connect(module.params)
+        platform = connect(module.params, verb.any_endpoint)
         result = verb.run(platform, module.params, module.check_mode, lambda event, **fields: None)
     except BrainError as error:
         module.fail_json(msg=str(error), failure=error.failure())

@@ -220,14 +220,31 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Hop:
+    """A router on the way, by its distance from us."""
+
+    number: int
+    address: str
+    rtt_ms: float | None = None
+
+
+@dataclass(frozen=True)
 class Path:
-    """The network path from the controller to an endpoint, as measured or declared."""
+    """The network path from the controller to an endpoint, as measured at measured_at.
+
+    rate_gbps: measured at rate_measured_at by a bounded transfer; where that is None, as links.yml declares it.
+    expires_at: end of the certificate. error: why it is not as it should be, and where packets stop.
+    """
 
     reachable: bool | None = None
     rtt_ms: float | None = None
     rate_gbps: float | None = None
     loss_pct: float | None = None
     measured_at: str | None = None
+    rate_measured_at: str | None = None
+    expires_at: str | None = None
+    stops_at: Hop | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -296,7 +313,10 @@ class Pool:
 
 @dataclass(frozen=True)
 class Link:
-    """A directed network path between two places. A capacity that plans hold shares of."""
+    """A directed network path between two places. A capacity that plans hold shares of.
+
+    shares: how many copies move on it at once, each at its part of the rate.
+    """
 
     source: str
     target: str
@@ -305,6 +325,7 @@ class Link:
     fen_gib: float | None = None
     loss_pct: float | None = None
     measured_at: str | None = None
+    shares: int = 1
 
 
 @dataclass(frozen=True)

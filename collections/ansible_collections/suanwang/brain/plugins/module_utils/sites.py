@@ -21,15 +21,12 @@ from .errors import Invalid
 from .errors import NotFound
 from .errors import Refused
 from .http import Http
+from .networks import inside
+from .platforms.base import Platform
 from .platforms.registry import platform_class
 from .resources import Link
 from .shell import Shell
 from .ssh import Files
-
-try:
-    import netaddr
-except ImportError:  # ansible-test imports this file without our requirements
-    netaddr = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,10 +152,15 @@ class Config:
             entry.get("credential", own.credential),
         )
 
-    def platform(self, site_name, endpoint_name, tenant=None):
-        """Return the Platform at an endpoint for a tenant."""
+    def platform(self, site_name, endpoint_name, tenant=None, any_endpoint=False):
+        """Return the Platform at an endpoint for a tenant.
+
+        any_endpoint: also where there is none, such as at a login node; what is returned then has no verb.
+        """
         site = self.site(site_name)
         endpoint = site.endpoint(endpoint_name)
+        if not endpoint.platform and any_endpoint:
+            return Platform(Connection(self, site, endpoint, tenant))
         if not endpoint.platform:
             raise Invalid(f"endpoint {endpoint.id} is no platform.", site=site.id)
         return platform_class(endpoint.platform)(Connection(self, site, endpoint, tenant))
@@ -228,7 +230,7 @@ class Connection:
     def at(self, address, port):
         """Return this endpoint as an SSH server at another place of the site; raise Refused for one outside it."""
         networks = [network for listed in self.site.networks.values() for network in listed]
-        if not _inside(address, networks):
+        if not inside(address, networks):
             raise Refused(
                 f"the address {address} in an answer lies outside the site's networks.",
                 site=self.site.id,
@@ -250,16 +252,19 @@ class Connection:
         return self._sessions[name]
 
 
-def connect(params):
+def connect(params, any_endpoint=False):
     """Return the Platform that a verb's parameters name: config, site, endpoint, tenant.
 
-    endpoint may be left out where the site has one platform with pools only.
+    endpoint may be left out where the site has one platform with pools only. any_endpoint: the verb is about the
+    network and needs no platform; without a name it gets the first endpoint.
     """
     config = load(params.get("config"))
     if not params.get("site"):
         raise Invalid("no site is named.", way_out=f"Sites: {', '.join(sorted(config.sites))}.")
     site = config.site(params["site"])
     name = params.get("endpoint")
+    if not name and any_endpoint:
+        name = site.endpoints[0].id
     if not name:
         if len(site.with_pools) != 1:
             raise Invalid(
@@ -268,7 +273,7 @@ def connect(params):
                 way_out=f"Endpoints: {', '.join(e.id for e in site.platforms)}.",
             )
         name = site.with_pools[0].id
-    return config.platform(site.id, name, params.get("tenant"))
+    return config.platform(site.id, name, params.get("tenant"), any_endpoint)
 
 
 def observes(endpoint):
@@ -340,6 +345,7 @@ def load(named=None):
                 rate_gbps=item["rate_gbps"],
                 rtt_ms=item.get("rtt_ms"),
                 fen_gib=item.get("fen_gib"),
+                shares=item.get("shares", 1),
             )
             for item in links
         ),
@@ -388,13 +394,9 @@ def _site(folder, path):
 
 
 def _check_addresses(path, data):
-    if netaddr is None:
-        raise Invalid(
-            "the Python library netaddr is missing, so no address can be checked.", way_out="pip install netaddr"
-        )
     for number, endpoint in enumerate(data["endpoints"]):
         networks = data["networks"].get(endpoint["via"], [])
-        if _inside(endpoint["address"], networks):
+        if inside(endpoint["address"], networks):
             continue
         field = f"endpoints[{number}].address"
         raise Invalid(
@@ -441,13 +443,6 @@ def _may_name(line, *names):
         return False
     hosts = words[0].split(",")
     return any(host in names or host[0] in "|@!" or "*" in host or "?" in host for host in hosts)
-
-
-def _inside(address, networks):
-    try:
-        return any(netaddr.IPAddress(address) in netaddr.IPNetwork(network) for network in networks)
-    except (netaddr.AddrFormatError, ValueError):
-        return False
 
 
 def _pin(folder, data):

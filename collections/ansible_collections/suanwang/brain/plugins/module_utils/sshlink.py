@@ -28,6 +28,7 @@ from .errors import QuotaExceeded
 from .errors import Refused
 from .errors import Timeout
 from .errors import Unauthorized
+from .errors import Unreachable
 from .files import CHUNK
 
 CONNECT_S = 15.0
@@ -318,6 +319,30 @@ def sftp_error(error, text):
     if isinstance(error, (ssh.SFTPNoSpaceOnFilesystem, ssh.SFTPQuotaExceeded)):
         return QuotaExceeded("the storage there is full.", way_out="Make room, or ask for more.")
     return Refused(f"the site says: {text}.")
+
+
+def host_key(address, port, known_hosts, timeout_s=CONNECT_S):
+    """Return (fingerprint, whether known_hosts has it) of the server at an address; nobody logs in.
+
+    Raises Unreachable where no key came, Invalid for a file of known hosts that does not read.
+    """
+    ssh = library()
+    try:
+        known = ssh.read_known_hosts(str(known_hosts)).match(address, address, port)[0]
+    except (OSError, ValueError):
+        raise Invalid(f"the host keys in {known_hosts} do not read.") from None
+    algorithms = [name.decode() for key in known for name in key.sig_algorithms]
+    wanted = {"server_host_key_algs": list(dict.fromkeys(algorithms))} if algorithms else {}
+
+    async def ask():
+        asked = ssh.get_server_host_key(address, port, config=None, **wanted)
+        return await asyncio.wait_for(asked, timeout_s)
+
+    try:
+        key = asyncio.run(ask())
+    except (ssh.Error, OSError, TimeoutError) as error:
+        raise Unreachable(f"it shows no host key: {str(error).rstrip('.').lower() or 'not in time'}.") from None
+    return key.get_fingerprint(), any(key.public_data == one.public_data for one in known)
 
 
 @functools.cache

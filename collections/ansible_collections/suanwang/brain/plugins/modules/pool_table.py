@@ -10,8 +10,8 @@ short_description: Show what the inventory knows of every pool
 author: SuanWang Brain contributors (@suanwang-brain)
 version_added: 0.1.0
 description:
-  - Prints a table of the group C(brain_pools), with age and state as of now, and a line for each site that did not
-    answer.
+  - Prints a table of the group C(brain_pools), with age and state as of now, a table of the links with what was
+    measured of them and when, and a line for each site that did not answer.
   - Fails where fewer sites answered than C(policy.yml) asks for under C(live_quorum).
 options:
   config:

@@ -16,10 +16,13 @@ description:
     waiting.
   - Prints a line when something changes. Keeps a row a pool every ten minutes in C(usage.jsonl) of the store; a site
     that did not answer leaves a gap.
-  - It ends by Ctrl-C, or after O(rounds). One is enough for a store, a second one is refused.
+  - It ends by Ctrl-C, after O(rounds), or after O(for_s). One is enough for a store, a second one is refused.
 options:
   rounds:
     description: End when each endpoint was read so many times. By default it goes on for ever.
+    type: int
+  for_s:
+    description: End after so many seconds, whatever was read. By default it goes on for ever.
     type: int
   config:
     description:

@@ -110,7 +110,9 @@ class ApiAction(BrainAction):
         checked, params = self.validate_argument_spec(**verb.spec)
         if params.get("planned"):
             return self._act_planned(name, verb, params, task_vars)
-        out = verb.run(sites.connect(params), params, self._task.check_mode, lambda event, **fields: None)
+        out = verb.run(
+            sites.connect(params, verb.any_endpoint), params, self._task.check_mode, lambda event, **fields: None
+        )
         # no_log of the spec is not applied to what an action returns.
         return remove_values(out, checked._no_log_values)
 
@@ -129,7 +131,7 @@ class ApiAction(BrainAction):
             try:
                 check = self._task.check_mode or run_pass.check
                 link = None if check else planned.link(name, asked)
-                with run_pass.alone_on(link) if link else contextlib.nullcontext():
+                with run_pass.share_of(link) if link else contextlib.nullcontext():
                     outs.append(verb.run(sites.connect(asked), asked, check, reporter))
             except BrainError as error:
                 # One place that does not answer must not keep the others from being given back.

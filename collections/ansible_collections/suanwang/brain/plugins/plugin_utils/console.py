@@ -101,6 +101,24 @@ def pools_table(pools, states, ages):
     return made
 
 
+def links_table(links, ages):
+    """Return the table of the links between places. ages: seconds since a link was measured, None where it was not."""
+    made = table(
+        None,
+        (("from", False), ("to", False), ("rate", True), ("rtt ms", True), ("¥/GiB", True), ("measured", True)),
+    )
+    for link, age in zip(links, ages, strict=True):
+        made.add_row(
+            link.source,
+            link.target,
+            known(link.rate_gbps, "{:g} G"),
+            known(link.rtt_ms, "{:.1f}"),
+            known(None if link.fen_gib is None else link.fen_gib / 100, "{:.2f}"),
+            "declared" if age is None else f"{age} s ago",
+        )
+    return made
+
+
 def _cells(pool, state, age):
     price = pool.price.accelerator_fen_h
     return (

@@ -1,7 +1,7 @@
 # Copyright: SuanWang Brain contributors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure what came home. Files from a site are data: nothing in them is ever executed (no pickle)."""
+"""Measure a model, or predictions, at home. Files from a site are data: nothing in them is executed (no pickle)."""
 
 from __future__ import annotations
 

@@ -18,6 +18,9 @@ import tarfile
 from ..module_utils import configfile
 from ..module_utils.errors import Corrupt
 from ..module_utils.errors import Invalid
+from ..module_utils.said import say
+from .planning.sentences import at_field
+from .planning.sentences import differs
 from .planning.task import CodeFact
 from .planning.task import Facts
 from .planning.task import FileFact
@@ -36,7 +39,7 @@ def read_task(path):
     except Invalid as error:
         field = error.details.get("field") or ""
         where = configfile.place(path, _keys(field))
-        raise Invalid(f"{where}: {error.message}", way_out=error.way_out, details=error.details) from error
+        raise Invalid(at_field(where, error.message), way_out=error.way_out, details=error.details) from error
     return task, path.parent, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -65,7 +68,10 @@ def _local(uri, folder, field):
     text = uri.removeprefix("file://") if uri.startswith("file://") else uri
     if "://" in text:
         raise Invalid(
-            f"{field}.uri: {uri} is not a file here; this version moves files of the controller only.",
+            at_field(
+                f"{field}.uri",
+                say("{uri} is not a file here; this version moves files of the controller only.", uri=uri),
+            ),
             way_out="Fetch it first and name the file.",
             details={"field": f"{field}.uri"},
         )
@@ -78,7 +84,7 @@ def _file(item, folder, store, field):
         return _folder(item, path, store, field)
     if not path.is_file():
         raise Invalid(
-            f"{field}.uri: the dataset {path} is not there.",
+            at_field(f"{field}.uri", say("the dataset {path} is not there.", path=str(path))),
             way_out="Correct `uri`; it is relative to the task file.",
             details={"field": f"{field}.uri"},
         )
@@ -103,7 +109,9 @@ def _folder(item, path, store, field):
     """A folder travels as one archive: thousands of small files would take a round trip each."""
     if item.holdout:
         raise Invalid(
-            f"{field}.holdout: {path} is a folder, and a holdout takes parts of a file.",
+            at_field(
+                f"{field}.holdout", say("{path} is a folder, and a holdout takes parts of a file.", path=str(path))
+            ),
             way_out="Name the file.",
             details={"field": f"{field}.holdout"},
         )
@@ -117,7 +125,7 @@ def _compare(item, path, sha256, size, field):
     for key, stated, real in (("sha256", item.sha256, sha256), ("size", item.size, size)):
         if stated is not None and stated != real:
             raise Corrupt(
-                f"{field}.{key}: {path} has {key} {real}, the task says {stated}.",
+                differs(f"{field}.{key}", str(path), key, real, stated),
                 way_out="Get the right file, or correct the task.",
                 details={"field": f"{field}.{key}"},
             )
@@ -143,7 +151,7 @@ def _code(component, folder, store):
     field = f"components[{component.index}].code"
     if not (root / component.code.entry).is_file():
         raise Invalid(
-            f"{field}: {root / component.code.entry} is not there.",
+            at_field(field, say("{path} is not there.", path=str(root / component.code.entry))),
             way_out="Correct `path` and `entry`; `path` is relative to the task file.",
             details={"field": field},
         )
@@ -164,7 +172,7 @@ def pack(root, stream, field, form, most_mib=None, left_out=frozenset()):
         for path in sorted(_files(root, left_out)):
             if path.is_symlink():
                 raise Invalid(
-                    f"{field}: {path} is a symbolic link, which does not travel.",
+                    at_field(field, say("{path} is a symbolic link, which does not travel.", path=str(path))),
                     way_out="Put the file itself into the folder.",
                 )
             entry = tarfile.TarInfo(str(path.relative_to(root)))
@@ -172,7 +180,7 @@ def pack(root, stream, field, form, most_mib=None, left_out=frozenset()):
             entry.mode = 0o755 if os.access(path, os.X_OK) else 0o644
             if most_mib and tar.offset + entry.size > most_mib * 2**20:
                 raise Invalid(
-                    f"{field}: the folder {root} holds more than {most_mib} MiB.",
+                    at_field(field, say("the folder {path} holds more than {n} MiB.", path=str(root), n=most_mib)),
                     way_out="Name big files as inputs.",
                 )
             with open(path, "rb") as content:

@@ -21,7 +21,7 @@ from ..module_utils import hostvars
 from ..module_utils import sites
 from ..module_utils.errors import BrainError
 from ..module_utils.errors import Unreachable
-from ..module_utils.http import probe
+from ..module_utils.netpath import survey
 from ..module_utils.plain import from_plain
 from ..module_utils.plain import to_plain
 from ..module_utils.resources import Observation
@@ -31,10 +31,13 @@ from ..module_utils.resources import Power
 from ..module_utils.resources import Price
 from ..module_utils.resources import Runtime
 from ..module_utils.resources import Seen
+from ..module_utils.verbs.path import rate_gbps
 from . import clock
+from . import draining
 from . import observing
 from .planning.catalogue import model as known_model
 from .store import Store
+from .usage import Recorder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +155,8 @@ def perceive(config, store, *, platform=None, only=None, max_age_s=0):
     """Return a Glimpse for each platform endpoint, all endpoints read at once.
 
     Cost is that of the slowest endpoint. A snapshot younger than max_age_s is taken without touching a network.
-    What a site's monitoring says is laid over the pools here, and in no snapshot: each keeps its own time.
+    What a site's monitoring says, and what people drained, is laid over the pools here, and in no snapshot: each keeps
+    its own time.
     """
     targets = [
         (site, endpoint)
@@ -166,7 +170,13 @@ def perceive(config, store, *, platform=None, only=None, max_age_s=0):
     for one in found:
         if one.observation:
             seen.setdefault(one.site.id, []).append(one.observation)
-    return [with_use(one, seen.get(one.site.id, ())) for one in found]
+    drains = draining.read(store)
+    measured = [with_use(one, seen.get(one.site.id, ())) for one in found]
+    found = [dataclasses.replace(one, pools=draining.applied(one.pools, drains)) for one in measured]
+    recorder = Recorder(store)
+    for one in found:
+        recorder.record(one)
+    return found
 
 
 def with_use(one, observations):
@@ -184,7 +194,7 @@ def glimpse(config, store, site, endpoint, max_age_s=0):
     try:
         if sites.observes(endpoint):
             return _observed(config, store, site, endpoint, snapshot, now)
-        pools = read_endpoint(config, site, endpoint, now)
+        pools = read_endpoint(config, site, endpoint, now, before=_path_in(snapshot))
     except BrainError as error:
         return _missed(site, endpoint, snapshot, now, str(error.at(site.id)))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -226,6 +236,12 @@ def _observation(snapshot):
     return from_plain(Observation, snapshot["observation"]) if snapshot else None
 
 
+def _path_in(snapshot):
+    """Return the Path that a snapshot holds."""
+    pools = snapshot["pools"] if snapshot else ()
+    return from_plain(Path, pools[0]["path"]) if pools else Path()
+
+
 def _missed(site, endpoint, snapshot, now, error):
     if sites.observes(endpoint):
         since = snapshot["at"] if snapshot else None
@@ -249,29 +265,59 @@ def _from_snapshot(site, endpoint, snapshot, state, error):
     return Glimpse(site, endpoint, pools, state, snapshot["at"], error)
 
 
-def read_endpoint(config, site, endpoint, now, tenant=None):
-    """Read one endpoint now and return its pools, completed with what the site file says."""
+def read_endpoint(config, site, endpoint, now, tenant=None, before=None):
+    """Read one endpoint now and return its pools, completed with what the site file says.
+
+    before: the Path known so far, from which its rate is carried on or measured anew; None: not now.
+    """
     path = measured_path(config, site, endpoint, now)
     if not path.reachable:
         raise Unreachable(
-            f"nothing answers at {endpoint.address}:{endpoint.port} (via {endpoint.via}).",
+            f"nothing answers at {endpoint.address}:{endpoint.port} (via {endpoint.via}){_where(path)}.",
             site=site.id,
             way_out="Check the endpoint in the site file and the network to it.",
         )
-    pools = config.platform(site.id, endpoint.id, tenant).pools()
+    platform = config.platform(site.id, endpoint.id, tenant)
+    pools = platform.pools()
+    if before is not None:
+        path = with_rate(path, platform, before, now)
     return tuple(completed(pool, site, endpoint, path, now) for pool in pools)
 
 
 def measured_path(config, site, endpoint, now):
-    """Return the Path from here to an endpoint: reachability and round trip measured, rate declared."""
-    found = probe(endpoint)
+    """Return the Path from here to an endpoint as it is now; its rate is the declared one."""
+    found = survey(site, endpoint, config.folder)
     declared = [link for link in config.links if (link.source, link.target) == ("controller", site.id)]
     return Path(
-        reachable=found["reachable"],
-        rtt_ms=found["rtt_ms"],
+        reachable=found.reachable,
+        rtt_ms=found.rtt_ms,
         rate_gbps=declared[0].rate_gbps if declared else None,
         measured_at=now,
+        expires_at=found.expires_at,
+        stops_at=found.stops_at,
+        error=found.sentence,
     )
+
+
+def with_rate(path, platform, before, now):
+    """Return a Path with its measured rate: the one known already while it is young, else a new measurement.
+
+    Only where the site's policy allows it and says how often. What cannot be measured leaves what is known.
+    """
+    every_s = platform.site.policy.get("rate", {}).get("every_s")
+    if not every_s:
+        return path
+    rate, at = before.rate_gbps, before.rate_measured_at
+    if at is None or not 0 <= clock.seconds_between(at, now) < every_s:
+        try:
+            rate, at = rate_gbps(platform), now
+        except BrainError:
+            pass  # a full storage, say: no reason to lose sight of the pools
+    return dataclasses.replace(path, rate_gbps=rate, rate_measured_at=at) if at else path
+
+
+def _where(path):
+    return f"; the path stops at {path.stops_at.address}, hop {path.stops_at.number}" if path.stops_at else ""
 
 
 def described(accelerator):

@@ -15,6 +15,8 @@ from ..module_utils.verbs.look import look_at_all
 from ..module_utils.verbs.patience import looked_for
 from ..module_utils.verbs.patience import SETTLE_S
 from . import clock
+from . import draining
+from . import observing
 from .perception import read_endpoint
 from .planned import KEPT
 
@@ -148,9 +150,12 @@ def _chosen(run_pass, component):
 
 def _pools(run_pass, site, endpoint):
     record = run_pass.config.site(site)
-    pools = read_endpoint(run_pass.config, record, record.endpoint(endpoint), clock.now(), run_pass.plan["tenant"])
+    now = clock.now()
+    pools = read_endpoint(run_pass.config, record, record.endpoint(endpoint), now, run_pass.plan["tenant"])
     if any(pool.seen.state == "partial" for pool in pools):
         pools = _as_the_site_sees(run_pass, record, endpoint, pools)
+    measured = observing.of_store(run_pass.store, record, now)
+    pools = draining.applied([observing.observed(pool, measured) for pool in pools], draining.read(run_pass.store))
     return {pool.id: pool for pool in pools}
 
 
@@ -172,8 +177,13 @@ def unfit(component, pool, now):
     if pool is None:
         return "the platform no longer shows this pool."
     state = state_at(pool, now)
+    if state == "drained" and pool.seen.error:
+        return f"it is drained: {pool.seen.error}."
     if state in ("lost", "drained") or not pool.open:
         return f"it takes no work (state {state}, {'open' if pool.open else 'closed'})."
+    critical = sorted(alarm.name for alarm in pool.alarms if alarm.severity == "critical")
+    if critical:
+        return f"it has a critical alarm: {critical[0]}."
     wanted = component.get("accelerators", 0)
     held = pool.capacity.accelerators
     if wanted and held is not None and held < wanted:

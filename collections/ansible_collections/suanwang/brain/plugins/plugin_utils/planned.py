@@ -53,7 +53,9 @@ def job(run_pass, component, state):
         "attempts": 1 + component.get("retry", 0),
     }
     if state == "absent":
-        return [{**place, **base} for place in _places(run_pass, component)]
+        # On a machine of ours it ends with that, which may not even answer.
+        there = [place for place in _places(run_pass, component) if not _on_machines(run_pass, place)]
+        return [{**place, **base} for place in there] or "its job ends with the machine that it runs on"
     placed = run_pass.placed(component)
     return [
         {
@@ -240,6 +242,8 @@ def instance(run_pass, component, state):
     """
     if state == "present" and "hold_s" not in component and run_pass.told("turn", component["id"]) is None:
         return f"what {component['id']} needs is made when its turn comes"
+    if state == "present" and (refusal := run_pass.refusal_of_all()):
+        return f"nothing is made, because nothing begins: {refusal[1]}"
     if component["kind"] == "provision":
         return _kept(run_pass, component, state)
     if component["kind"] == "serve":
@@ -254,8 +258,6 @@ def instance(run_pass, component, state):
         return f"{placed['site']}/{placed['endpoint']} has machines of its own"
     if not placed["submits"]:
         return f"{worker['id']} was submitted already"
-    if refusal := run_pass.refusal_of_all():
-        return f"no machine is made, because nothing begins: {refusal[1]}"
     said = run_pass.config.site(placed["site"]).endpoint(placed["endpoint"]).machines
     return [
         {

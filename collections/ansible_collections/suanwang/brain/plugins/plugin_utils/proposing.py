@@ -11,8 +11,10 @@ from ..module_utils.plain import from_plain
 from ..module_utils.resources import Alarm
 from ..module_utils.resources import Pool
 from . import clock
+from . import draining
 from . import intake
 from . import observing
+from .planning.network import measured
 from .planning.plan import build
 from .planning.propose import propose
 from .promised import promised
@@ -39,8 +41,13 @@ def read(path, store):
 def proposals(reading, pools, config, commitments, now):
     """Return the Proposals of a Reading over pools, with the links, policy and tenants of a config folder."""
     return propose(
-        reading.task, reading.facts, pools, config.links, commitments, config.policy, config.tenants, now
+        reading.task, reading.facts, pools, links(config, pools, now), commitments, config.policy, config.tenants, now
     )  # fmt: skip
+
+
+def links(config, pools, now):
+    """Return the declared Links of a config folder with what perception measured of them, where that is fresh."""
+    return measured(config.links, [(pool.site, pool.path, pool.lost_after_s) for pool in pools], now)
 
 
 def commitments(store, now):
@@ -80,7 +87,7 @@ class Remembered:
 
 def remembered(config, store, now):
     """Return a Remembered for each platform endpoint, from the snapshots alone: no network is touched."""
-    found = []
+    found, drains = [], draining.read(store)
     for _name, site in sorted(config.sites.items()):
         measured = observing.of_store(store, site, now)
         for endpoint in site.platforms:
@@ -95,6 +102,7 @@ def remembered(config, store, now):
                 pools = tuple(
                     dataclasses.replace(pool, seen=dataclasses.replace(pool.seen, state=state)) for pool in pools
                 )
+            pools = draining.applied(pools, drains)
             left = snapshot.get("observation", {}).get("alarms", ())
             alarms = tuple(from_plain(Alarm, plain) for plain in left)
             found.append(Remembered(site, endpoint, pools, state, snapshot["at"], alarms))

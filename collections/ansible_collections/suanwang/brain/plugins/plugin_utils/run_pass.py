@@ -16,6 +16,7 @@ import functools
 import json
 import os
 import pathlib
+import time
 
 from ansible import constants
 
@@ -28,10 +29,21 @@ from .store import Store
 
 _FILE = "swb-pass.json"
 HOST_PREFIX = "c-"
+#: How often a copy asks for a share that another copy of the plan holds.
+SHARE_POLL_S = 0.2
 
 
 def _folder():
     return pathlib.Path(constants.DEFAULT_LOCAL_TMP)
+
+
+def _taken(stream):
+    """Lock an open file if nobody holds it; return whether."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class RunPass:
@@ -140,10 +152,16 @@ class RunPass:
             return None
 
     @contextlib.contextmanager
-    def alone_on(self, link):
-        """Hold a link of this pass: the plan's copies move one after the other, each at the whole share."""
-        with open(_folder() / f"swb-link-{link}.lock", "ab") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+    def share_of(self, link):
+        """Hold a share of a link of this pass: no more of the plan's copies move at once than the link has shares."""
+        shares = max((one.shares for one in self.config.links if f"{one.source}-{one.target}" == link), default=1)
+        with contextlib.ExitStack() as stack:
+            paths = [_folder() / f"swb-link-{link}-{number}.lock" for number in range(shares)]
+            streams = [stack.enter_context(open(path, "ab")) for path in paths]
+            if shares == 1:
+                fcntl.flock(streams[0], fcntl.LOCK_EX)
+            while shares > 1 and not any(map(_taken, streams)):
+                time.sleep(SHARE_POLL_S)
             yield
 
     def placed(self, component):

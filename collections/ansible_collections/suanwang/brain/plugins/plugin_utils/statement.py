@@ -4,9 +4,9 @@
 """Canonical bytes, digest, and approvals as OpenSSH signatures over a statement.
 
 The plan's bytes are RFC 8785 (JSON Canonicalization Scheme); its digest is their SHA-256. An approval is a
-canonical statement {schema, digest, run, approver, at, expires}, with `service` where one signed for the approver,
-under an SSHSIG (OpenSSH PROTOCOL.sshsig) of namespace ``approval@suanwang``. ``ssh-keygen -Y verify -n
-approval@suanwang`` says the same.
+canonical statement {schema, digest, run, approver, at, expires}, with `service` where one signed for the approver and
+`rules` where no person did but policy.yml, under an SSHSIG (OpenSSH PROTOCOL.sshsig) of namespace
+``approval@suanwang``. ``ssh-keygen -Y verify -n approval@suanwang`` says the same.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from ..module_utils.errors import Invalid
 from ..module_utils.errors import Refused
+from . import autoapproval
 from . import clock
 
 try:
@@ -67,10 +68,16 @@ class Approval:
             raise Refused(f"an approval of this plan does not read: {error}.") from error
 
 
-def sign(key, plan_digest, run, approver, at, expires, service=None):
+def rules_hash(policy):
+    """Return the SHA-256 of what policy.yml says under `auto_approve`."""
+    return digest(json.dumps(policy.get("auto_approve"), sort_keys=True, ensure_ascii=False).encode())
+
+
+def sign(key, plan_digest, run, approver, at, expires, service=None, rules=None):
     """Return the Approval of a plan by `key`, an asyncssh private key or an AgentKey.
 
     service: the principal of `key` where it is a service's, which vouches that the approver said so on its page.
+    rules: rules_hash of the policy where the approver is autoapproval.APPROVER.
     """
     claims = {
         "schema": SCHEMA,
@@ -82,6 +89,8 @@ def sign(key, plan_digest, run, approver, at, expires, service=None):
     }
     if service is not None:
         claims["service"] = service
+    if rules is not None:
+        claims["rules"] = rules
     statement = canonical(claims)
     if isinstance(key, AgentKey):
         return Approval(statement, key.sshsig(statement))
@@ -244,13 +253,25 @@ def check_approval(approval, plan, plan_digest, policy, allowed_signers):
             f"the signature in the name of {who} is by a key that allowed_signers does not know.",
             way_out="Have an approver of policy.yml sign, or add the key to allowed_signers.",
         )
-    if who not in policy["approvers"]:
+    if who == autoapproval.APPROVER:
+        _check_rules(claims, plan, policy)
+    elif who not in policy["approvers"]:
         raise Refused(f"{who} is not an approver in policy.yml.", way_out=_who_may(policy))
     if plan["requester"] in (who, *principals_of(blob, allowed_signers)):
         raise Refused(f"{plan['requester']} asked for this plan and cannot approve it.", way_out=_who_may(policy))
     if not _holds(approval, signer, allowed_signers):
         raise Refused(f"the signature of {who} does not fit the approved statement.")
     return claims
+
+
+def _check_rules(claims, plan, policy):
+    if "service" not in claims or claims.get("rules") != rules_hash(policy):
+        raise Refused(
+            "auto_approve of policy.yml is not what it was when it approved this plan.", way_out=_who_may(policy)
+        )
+    why_not = autoapproval.refusals(plan, policy)
+    if why_not:
+        raise Refused(f"policy.yml does not approve this plan: {'; '.join(why_not)}.", way_out=_who_may(policy))
 
 
 def _who_may(policy):
@@ -261,7 +282,8 @@ def _who_may(policy):
 class Verdict:
     """approvers: principals whose approvals count; refusals: a sentence for each that does not.
 
-    enough: as many as policy asks for; expired: enough were given, but too long ago to start components.
+    enough: as many as policy asks for, or the policy itself.
+    expired: enough were given, but too long ago to start components.
     """
 
     approvers: tuple[str, ...]
@@ -289,6 +311,10 @@ def judge(approvals, plan, plan_digest, policy, allowed_signers, now):
         latest = clock.after(claims["at"], 3600 * policy.get("approval_valid_h", 24))
         if now < min(claims["expires"], latest):
             fresh.add(key)
+    # The policy's own approval stands for all that it asks for, and people's count without it.
+    people = [key for key, name in valid.items() if name != autoapproval.APPROVER]
+    by_policy = [key for key in valid if key not in people]
     needed = policy["approvals"]
-    enough = len(valid) >= needed
-    return Verdict(tuple(valid.values()), tuple(refusals), enough, enough and len(fresh) < needed)
+    enough = bool(by_policy) or len(people) >= needed
+    in_time = bool(fresh.intersection(by_policy)) or len(fresh.intersection(people)) >= needed
+    return Verdict(tuple(valid.values()), tuple(refusals), enough, enough and not in_time)

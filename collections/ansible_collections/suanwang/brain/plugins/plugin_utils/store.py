@@ -102,9 +102,10 @@ class Store:
             return path
         return self.write(path, data)
 
-    def append(self, path, event):
-        """Add one JSON line. One write call on O_APPEND: lines of several processes do not mix."""
-        line = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    def append(self, path, *events):
+        """Add JSON lines. One write call on O_APPEND: lines of several processes do not mix."""
+        lines = [json.dumps(event, ensure_ascii=False, separators=(",", ":")) for event in events]
+        line = "".join(f"{one}\n" for one in lines).encode()
         with self._writing(path):
             handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             try:

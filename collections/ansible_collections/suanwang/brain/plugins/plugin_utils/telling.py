@@ -113,6 +113,7 @@ _SENTENCES = {
     "evaluated": lambda event: (
         f"measured {float(event['accuracy']):.4f} on {event['rows']} withheld rows: {event['path']}"
     ),
+    "used": lambda event: f"had its nodes from {event.get('started', '?')} to {event.get('ended', '?')}.",
     "end": _end,
     "done": lambda event: "Every component ended well; what is no longer needed is given back.",
     "interrupted": lambda event: "Interrupted; what runs at the sites goes on.",

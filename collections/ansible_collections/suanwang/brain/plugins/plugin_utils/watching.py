@@ -14,40 +14,45 @@ import threading
 import time
 
 from ..module_utils.errors import BrainError
-from ..module_utils.plain import to_plain
 from . import clock
 from . import observing
 from .perception import glimpse
 from .perception import refresh_alarms
 from .perception import with_use
+from .usage import Recorder
 
 #: Alarms are read so many times in one interval.
 ALARMS_AN_INTERVAL = 3
 #: The part of an interval that is planned: the rest is for waking up and writing.
-PLANNED = 0.9
+PLANNED = 0.8
 SHORTEST_S = 1.0
-USAGE_S = 600
 
 
 class Watch:
-    """rounds: how often each endpoint is read before it ends, None: for ever. lines: a queue of text, for a person."""
+    """rounds: how often each endpoint is read before it ends; for_s: so long at most; both None: for ever.
 
-    def __init__(self, config, store, rounds=None):
-        self.config, self.store, self.rounds = config, store, rounds
+    lines: a queue of text, for a person.
+    """
+
+    def __init__(self, config, store, rounds=None, for_s=None):
+        self.config, self.store, self.rounds, self.for_s = config, store, rounds, for_s
         self.lines = queue.SimpleQueue()
         self.reads = {}
         self._over = threading.Event()
-        self._usage = store.last_usage()
+        self._recorder = Recorder(store)
         self._lock = threading.Lock()
         self._error = None
 
     def run(self, show):
-        """Watch until every endpoint had its rounds. show: called with each line, in this thread."""
+        """Watch until every endpoint had its rounds, or time is over. show: called with each line, in this thread."""
+        until = None if self.for_s is None else time.monotonic() + self.for_s
         targets = [(site, endpoint) for site in self.config.sites.values() for endpoint in site.platforms]
         threads = [threading.Thread(target=self._guarded, args=target, daemon=True) for target in targets]
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads) or not self.lines.empty():
+            if until is not None and time.monotonic() >= until:
+                self._over.set()
             try:
                 show(self.lines.get(timeout=0.5))
             except queue.Empty:
@@ -73,7 +78,7 @@ class Watch:
                 found = with_use(found, observing.of_store(self.store, site, clock.now()))
                 took = time.monotonic() - began
                 next_read = began + max(SHORTEST_S, PLANNED * site.poll_interval_s - took)
-                self._record(found)
+                self._recorder.record(found)
                 alarms = self._tell_alarms(name, alarms, found.every_alarm)
                 said = self._tell(name, said, _summary(found))
                 with self._lock:
@@ -105,29 +110,6 @@ class Watch:
         for key in sorted((before or {}).keys() - now.keys()):
             self.lines.put(f"{time.strftime('%H:%M:%S')} {name}: no longer: {before[key].name}")
         return now
-
-    # -- the record ------------------------------------------------------------------------------------------
-    def _record(self, found):
-        """Keep a row of each pool once in every USAGE_S; a site that did not answer leaves a gap, not a number."""
-        if found.error:
-            return
-        for pool in found.pools:
-            with self._lock:
-                last = self._usage.get(pool.id)
-                if last is not None and _slot(last) == _slot(found.at):
-                    continue
-                self._usage[pool.id] = found.at
-            self.store.append(self.store.usage_path(), usage_row(pool, found.at))
-
-
-def usage_row(pool, at):
-    """Return what is kept of a pool at a time: what there is, what is free, who waits, measured use."""
-    plain = to_plain(pool)
-    return {"at": at, "pool": pool.id, **{key: plain[key] for key in ("capacity", "free", "queue", "usage")}}
-
-
-def _slot(at):
-    return int(clock.moment(at).timestamp()) // USAGE_S
 
 
 def _summary(found):

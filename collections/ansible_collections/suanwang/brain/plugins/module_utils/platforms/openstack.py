@@ -5,7 +5,8 @@
 
 Sources: Keystone 30, Nova 34, Placement 16, Glance 33, Neutron 29, openstacksdk 4.22, all seen. Never verified: nested
 providers, PCI devices in Placement, several cells or regions, unified limits, old clouds (below compute 2.53), the
-dialects of H3C CloudOS and Huawei Cloud Stack, a Keystone that is not below /v3.
+dialects of H3C CloudOS and Huawei Cloud Stack, a Keystone that is not below /v3, a job on a real image: Nova's
+fake driver runs none, so work over SSH was tried on the lab's machines only.
 
 Capacity is Placement's, never the hypervisors' (whose figures know no overcommitment and no cards, and are gone since
 2.88); hypervisors only say which machines work. A quota and a policy are refused with the same 403, and names are not
@@ -77,7 +78,6 @@ STATES = {word: state for state, listed in _WORDS.items() for word in listed.spl
 
 # -- ERRORS: openstack_talk
 
-_NO_DATA = "it moves no files of its own: they go over SSH to the machine of the component that reads them."
 _NO_ALARMS = "its API keeps none: a machine that is down is missing from what is free, and a Prometheus tells alarms."
 _STANDING = "what it holds is standing: an instance has its share from its start to its end."
 
@@ -95,7 +95,6 @@ class OpenStack(Cloud):
     CAPABILITIES = {
         "alarms": _NO_ALARMS,
         "usage": "it knows what it has given away, which stands in its pools, and measures nothing.",
-        **dict.fromkeys(("put_dataset", "dataset", "remove_dataset", "log", "fetch_artifact"), _NO_DATA),
         **dict.fromkeys(("reserve", "reservation", "release"), _STANDING),
         **dict.fromkeys(("serve", "inference_service", "unserve"), "it makes machines, and knows no models."),
     }
@@ -331,6 +330,9 @@ class OpenStack(Cloud):
         """Start a job on the machine that was made for it."""
         self.NAME_RULE.check(spec.name)
         self._check_model(spec)
+        if spec.nodes > 1:
+            said = f"a job here has one machine, {spec.nodes} nodes are asked for."
+            raise Refused(said, site=self.site.id, way_out="Take a pool of a cluster.")
         found = self._on_its_machine(spec.name)
         if found is None:
             raise Refused(

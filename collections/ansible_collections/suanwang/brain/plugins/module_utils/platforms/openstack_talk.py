@@ -123,7 +123,11 @@ class Cloud(Platform):
         except BrainError as error:
             raise error.at(self.site.id, request) from None
         except Exception as error:  # two trees of its own, and their messages may hold addresses
-            raise _library(self.site.id).translated(error, self.site.id, request) from None
+            found = _library(self.site.id).translated(error, self.site.id, request)
+            if isinstance(found, Unauthorized):
+                for kept in ("_cloud", "_access"):
+                    self.__dict__.pop(kept, None)  # so that a credential that was renewed is read
+            raise found from None
 
     def only(self, rows, kind, name):
         """Return the id of the one row of that name."""

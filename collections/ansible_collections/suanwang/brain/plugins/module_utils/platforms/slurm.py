@@ -3,10 +3,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Slurm by slurmrestd: a pool is a partition, a job a batch job, the history slurmdbd's.
 
-Sources: Slurm 22.05.8 (Debian 12), two clusters, seen; its OpenAPI files v0.0.36 to 38. Never verified: v0.0.39 and
-later (not spoken here), the states BOOT_FAIL, REVOKED and SUSPENDED, federations, power saving. Its status codes are no
-judgement: 200 may hold a failure and 500 a plain "no"; the error numbers count. Reservations are made by `scontrol` on
-the login node that the site file names under `shell` (REST makes none before 25.05), and are read by REST.
+Sources: Slurm 22.05.8 (Debian 12) and 24.11.5 (Debian 13), two clusters each, seen; their OpenAPI files. v0.0.39 is
+known from its file alone, and not spoken. Never verified: the states BOOT_FAIL, REVOKED and SUSPENDED, federations,
+power saving. Status codes are no judgement: 200 may hold a failure and 500 a plain "no"; the error numbers count.
+Reservations are made by `scontrol` on the login node that the site file names under `shell` (REST makes none before
+25.05), and are read by REST.
+
+What the versions changed (22.05 serves v0.0.36 to 38, 24.11 serves v0.0.40 to 42; one FIELDS reads both):
+
+- v0.0.39: numbers that may be unset are {set, infinite, number}; a node's state is a list with its flags in it; idle
+  CPUs are `alloc_idle_cpus`; a partition is nested (`nodes.configured`, `cpus.total`, `maximums.time`). A submit takes
+  `environment` as a list, and `tres_per_node` ("gres/npu:x:2") in the place of `gres`. Answers hold `warnings`.
+- v0.0.40: `job_state`, a partition's state and `state.current` of the history are lists; times are such numbers too;
+  `exit_code` is {status, return_code, signal}, no longer a wait status, and the history's is right as well.
+- v0.0.41 and 42: nothing that is read here (42 drops `result` beside `job_id`).
+- 24.11 itself: an unknown key of a submit, such as `gres`, is a *warning*, and the job runs without; so is "held". More
+  than the partition has is 2014 where 22.05 took it and let it wait. `DELETE` says 200 and the trouble in `status[]`.
+  A bad token is 511 and 1007 of the controller, 502 and 7000 with "authentication" of slurmdbd, and to a ping nothing
+  but a controller that is DOWN. Unknown jobs are 404, a dead controller 502 and 1800 at once instead of 500 and -1.
 """
 
 from __future__ import annotations
@@ -20,7 +34,6 @@ from .. import nodefacts
 from ..errors import BrainError
 from ..errors import Invalid
 from ..errors import NotFound
-from ..errors import QuotaExceeded
 from ..errors import Refused
 from ..errors import Unauthorized
 from ..errors import Unreachable
@@ -41,19 +54,21 @@ USER_HEADER = "X-SLURM-USER-NAME"
 TOKEN_HEADER = "X-SLURM-USER-TOKEN"
 
 # -- PATHS: /<plugin>/<version>/…, newest version first --------------------------------------------
-VERSIONS = ("v0.0.38", "v0.0.37", "v0.0.36")
+VERSIONS = ("v0.0.42", "v0.0.41", "v0.0.40", "v0.0.38", "v0.0.37", "v0.0.36")
 PING, PARTITIONS, NODES, RESERVATIONS = "/ping", "/partitions", "/nodes", "/reservations"
 JOBS, ONE_JOB, SUBMIT = "/jobs", "/job/{}", "/job/submit"
 CLUSTERS, ASSOCIATIONS = "/clusters", "/associations"  # of slurmdb; /jobs is there too
+#: slurmrestd answers so itself since 23.02: slurmdbd or the controller is away
+OWN_GATEWAY = (502,)
 #: Seconds. A dead controller blocks a read or a submit for 9 s before it says so (seen).
 READ_S, SUBMIT_S = 20, 40
 
 # -- FIELDS: theirs → ours -------------------------------------------------------------------------
 FIELDS = {
-    "partition": """partitions[].{name: name, state: state, nodes: nodes, count: total_nodes,
-        wall: max_time_limit}""",
+    "partition": """partitions[].{name: name, state: partition.state || state, nodes: nodes.configured || nodes,
+        count: total_nodes || nodes.total, wall: maximums.time || max_time_limit}""",
     "node": """nodes[].{name: name, state: state, flags: state_flags, reason: reason,
-        since: reason_changed_at, arch: architecture, cpus: cpus, idle: idle_cpus,
+        since: reason_changed_at, arch: architecture, cpus: cpus, idle: idle_cpus || alloc_idle_cpus,
         memory: real_memory, taken: alloc_memory, gres: gres, gres_used: gres_used,
         partitions: partitions}""",
     "job": """jobs[].{id: job_id, name: name, state: job_state, reason: state_reason,
@@ -62,63 +77,12 @@ FIELDS = {
         account: account, user: user_name, gres: gres_detail, tres: tres_alloc_str,
         wanted: tres_req_str}""",
     "past": """jobs[].{id: job_id, name: name, state: state.current, reason: state.reason,
-        pool: partition, label: comment.job, submitted: time.submission, started: time.start,
-        ended: time.end, nodes: nodes}""",
+        exit: exit_code.signal.id && exit_code, pool: partition, label: comment.job,
+        submitted: time.submission, started: time.start, ended: time.end, nodes: nodes}""",
     "reservation": """reservations[].{name: name, nodes: node_list, start: start_time,
         end: end_time, pool: partition, count: node_count, cores: core_count, users: users}""",
     "limit": """associations[].{account: account, user: user, total: max.tres.total,
         jobs: max.jobs.per.submitted}""",
-}
-
-# -- STATES: a word that is not here is `unknown` --------------------------------------------------
-_WORDS = {
-    "queued": "PENDING REQUEUED REQUEUE_HOLD RESV_DEL_HOLD SPECIAL_EXIT",
-    "starting": "CONFIGURING",
-    "running": "RUNNING RESIZING SIGNALING",
-    "suspended": "SUSPENDED STOPPED",
-    "stopping": "COMPLETING STAGE_OUT",
-    "succeeded": "COMPLETED",
-    "cancelled": "CANCELLED REVOKED",
-    "failed": "FAILED TIMEOUT NODE_FAIL PREEMPTED OUT_OF_MEMORY BOOT_FAIL DEADLINE",
-}
-STATES = {word: state for state, listed in _WORDS.items() for word in listed.split()}
-
-# -- ERRORS: their number → our class (of these Unreachable is retryable) and the way out ----------
-_TOKEN = "Make one there with `scontrol token`, and put it into the credential file."
-ERRORS = {
-    1007: (Unauthorized, _TOKEN),
-    5005: (Unauthorized, _TOKEN),
-    1800: (Unreachable, "The controller does not answer; ask the site."),
-    7000: (Unreachable, "The accounting does not answer; ask the site."),
-    2000: (NotFound, "Take a partition that pool_info shows."),
-    2002: (Unauthorized, "Ask the site for the right."),
-    2009: (Invalid, None),
-    2010: (Unauthorized, "It belongs to another user."),
-    2012: (Invalid, "A script has at most 4 MiB."),
-    2014: (Refused, "No node there can ever give that: ask for less."),
-    2017: (NotFound, None),
-    2018: (NotFound, None),
-    2029: (Refused, "No node there has that feature."),
-    2045: (Unauthorized, "Correct native_user and native_account in tenants.yml."),
-    2050: (QuotaExceeded, "Ask for less, or have the limit raised."),
-    2051: (Refused, "The deadline has passed."),
-    2052: (Unauthorized, "The reservation is for other users."),
-    2053: (NotFound, "The reservation is gone."),
-    2066: (NotFound, "Have the QOS of the account corrected."),
-    2070: (Refused, "The partition is drained: take another pool."),
-    2127: (Invalid, None),
-    9001: (Invalid, "It does not read our request; an unknown accelerator name does that too."),
-    9002: (Invalid, None),
-}
-NOTHING_FOUND = 9003
-#: After these a submit may have happened; 5005 is a bad token or a controller that died meanwhile.
-DOUBTFUL = {-1, 1800, 5005}
-#: Numbers that come with an accepted job → why it waits.
-NOTES = {
-    2015: "cannot start as asked: PartitionTimeLimit or PartitionConfig",
-    2042: "JobHeldUser",
-    2056: "Reservation",
-    2068: "ReqNodeNotAvail",
 }
 
 _SCONTROL = "SSH scontrol"
@@ -150,10 +114,11 @@ class Slurm(Platform):
     def ping(self):
         """Return {version, api, history}: the release, and the APIs that both sides know."""
         body = self._checked("GET", "slurm", PING)
-        if not any(one.get("ping") == "UP" for one in body.get("pings") or ()):
-            raise Unreachable("slurmctld is down.", site=self.site.id, request=f"GET {PING}")
+        if not any("UP" in (one.get("ping"), one.get("pinged")) for one in body.get("pings") or ()):
+            raise self._unspecified(f"GET {PING}")
         self._checked("GET", "slurmdb", CLUSTERS)
-        release = ((body.get("meta") or {}).get("Slurm") or {}).get("release")
+        meta = body.get("meta") or {}
+        release = (meta.get("slurm") or meta.get("Slurm") or {}).get("release")
         served = self._versions
         return {"version": release, "api": served["slurm"], "history": served["slurmdb"]}
 
@@ -239,7 +204,10 @@ class Slurm(Platform):
 
     def submit(self, spec):
         """Submit once. Unreachable with details.doubt: look it up by name before anything else."""
-        body, request = self._body(spec), f"POST {SUBMIT}"
+        request = f"POST {SUBMIT}"
+        if "slurm" not in self._versions:
+            self._send("GET", "slurm", PING)  # a write is sent once, so it is known beforehand where to
+        body = self._body(spec)
         answer = self._send("POST", "slurm", SUBMIT, json=body, timeout_s=SUBMIT_S)
         said = text.errors(answer.body)
         number = text.num(answer.body.get("job_id"), 0) if answer.body else 0
@@ -249,13 +217,13 @@ class Slurm(Platform):
                 name=spec.name,
                 state="queued",
                 native_state="PENDING",
-                reason="; ".join(NOTES.get(code, words) for code, words in said) or None,
+                reason="; ".join(text.NOTES.get(code, words) for code, words in said) or None,
                 pool=self._pool_id(body["job"]["partition"]),
                 label=spec.label,
             )
         if not answer.body and answer.status in (400, 401, 404, 405, 415):
             raise self._without_json(answer, request)
-        if said and not DOUBTFUL & {code for code, _words in said}:
+        if said and not text.DOUBTFUL & {code for code, _words in said}:
             raise self._error(said, request)
         why = self._unspecified(request)
         if isinstance(why, Unauthorized):
@@ -273,7 +241,9 @@ class Slurm(Platform):
         try:
             rows = self._rows("job", ONE_JOB.format(job.id))
             if any(row["name"] == job.name for row in rows):
-                self._checked("DELETE", "slurm", ONE_JOB.format(job.id))
+                body = self._checked("DELETE", "slurm", ONE_JOB.format(job.id))
+                if said := text.told(body):
+                    raise self._error(said, f"DELETE {ONE_JOB.format(job.id)}")
         except NotFound:
             return
 
@@ -322,14 +292,16 @@ class Slurm(Platform):
             raise Unauthorized(
                 f"the token of {self.account.user} expired at {utc(expires)}.",
                 site=self.site.id,
-                way_out=self._way_out(_TOKEN),
+                way_out=self._way_out(text.TOKEN),
             )
         return {USER_HEADER: self.account.user, TOKEN_HEADER: token}
 
     def _send(self, method, plugin, path, params=None, json=None, timeout_s=READ_S):
         """Send to the newest version that both sides know. A body that is no object is None."""
         known = self._versions.get(plugin)
-        for version in (known,) if known else VERSIONS:
+        # The history's is the controller's or, where it was not loaded, an older one.
+        first = VERSIONS.index(self._versions.get("slurm", VERSIONS[0]))
+        for version in (known,) if known else VERSIONS[first:]:
             answer = self.connection.http.request(
                 method,
                 f"/{plugin}/{version}{path}",
@@ -338,6 +310,7 @@ class Slurm(Platform):
                 headers=self._headers(),
                 timeout_s=timeout_s,
                 read=method == "GET",
+                own=OWN_GATEWAY,
             )
             if isinstance(answer.body, dict):
                 self._versions[plugin] = version
@@ -360,7 +333,7 @@ class Slurm(Platform):
         if answer.body is None:
             raise self._without_json(answer, request)
         said = text.errors(answer.body)
-        if any(code != NOTHING_FOUND for code, _words in said):
+        if any(code != text.NOTHING_FOUND for code, _words in said):
             raise self._error(said, request)
         if answer.status >= 300 and not said:
             why = f"HTTP {answer.status} without a reason."
@@ -389,11 +362,11 @@ class Slurm(Platform):
 
     def _error(self, said, request):
         """Return the error that a list of (number, words) stands for."""
-        telling = [one for one in said if one[0] in ERRORS and one[0] != 9001]
+        telling = [one for one in said if one[0] in text.ERRORS and one[0] != 9001]
         number, words = (telling or said)[0]
         if number == -1:
             return self._unspecified(request)
-        kind, way_out = ERRORS.get(number, (Refused, None))
+        kind, way_out = text.ERRORS.get(number, (Refused, None))
         return kind(
             f"Slurm says {number}, {words}.",
             site=self.site.id,
@@ -428,7 +401,7 @@ class Slurm(Platform):
         return f"{self._place}/{partition}"
 
     def _job(self, row, past=False):
-        return text.job(row, STATES, self._place, past)
+        return text.job(row, text.STATES, self._place, past)
 
     def _nodes(self):
         return {node.name: node for node in map(text.node, self._rows("node", NODES))}
@@ -473,7 +446,7 @@ class Slurm(Platform):
         self.NAME_RULE.check(spec.name)
         partition = spec.pool.rpartition("/")[2]
         gres = self._gres(spec, partition) if spec.accelerators else None
-        return text.submission(spec, partition, gres, spec.account or self.account.account)
+        return text.submission(spec, partition, gres, spec.account or self.account.account, self._versions["slurm"])
 
     def _gres(self, spec, partition):
         """Return what each node must give. A type that no node has would wait for ever."""

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How Slurm writes things: numbers, states, host lists, gres, tres, errors, nodes. Pure functions.
 
-Source: answers of Slurm 22.05.8, seen; the forms of v0.0.39 and later from its OpenAPI files, not
-seen.
+Source: answers of Slurm 22.05.8 and 24.11.5, seen; what v0.0.39 does is in neither.
 """
 
 from __future__ import annotations
@@ -22,7 +21,9 @@ from datetime import UTC
 
 from .. import names
 from ..errors import Conflict
+from ..errors import Invalid
 from ..errors import NotFound
+from ..errors import QuotaExceeded
 from ..errors import Refused
 from ..errors import Unauthorized
 from ..errors import Unreachable
@@ -34,6 +35,65 @@ from ..resources import Job
 from ..resources import JOB_ENDED
 from ..resources import Reservation
 from ..resources import Seen
+
+# -- STATES: a word that is not here is `unknown` --------------------------------------------------
+_WORDS = {
+    "queued": "PENDING REQUEUED REQUEUE_HOLD RESV_DEL_HOLD SPECIAL_EXIT",
+    "starting": "CONFIGURING",
+    "running": "RUNNING RESIZING SIGNALING",
+    "suspended": "SUSPENDED STOPPED",
+    "stopping": "COMPLETING STAGE_OUT",
+    "succeeded": "COMPLETED",
+    "cancelled": "CANCELLED REVOKED",
+    "failed": "FAILED TIMEOUT NODE_FAIL PREEMPTED OUT_OF_MEMORY BOOT_FAIL DEADLINE",
+}
+STATES = {word: state for state, listed in _WORDS.items() for word in listed.split()}
+
+# -- ERRORS: their number → our class (of these Unreachable is retryable) and the way out ----------
+TOKEN = "Make one there with `scontrol token`, and put it into the credential file."
+ERRORS = {
+    1007: (Unauthorized, TOKEN),
+    5005: (Unauthorized, TOKEN),
+    1800: (Unreachable, "The controller does not answer; ask the site."),
+    7000: (Unreachable, "The accounting does not answer; ask the site."),
+    2000: (NotFound, "Take a partition that pool_info shows."),
+    2002: (Unauthorized, "Ask the site for the right."),
+    2009: (Invalid, None),
+    2010: (Unauthorized, "It belongs to another user."),
+    2012: (Invalid, "A script has at most 4 MiB."),
+    2014: (Refused, "No node there can ever give that: ask for less."),
+    2017: (NotFound, None),
+    2018: (NotFound, None),
+    2029: (Refused, "No node there has that feature."),
+    2045: (Unauthorized, "Correct native_user and native_account in tenants.yml."),
+    2050: (QuotaExceeded, "Ask for less, or have the limit raised."),
+    2051: (Refused, "The deadline has passed."),
+    2052: (Unauthorized, "The reservation is for other users."),
+    2053: (NotFound, "The reservation is gone."),
+    2066: (NotFound, "Have the QOS of the account corrected."),
+    2070: (Refused, "The partition is drained: take another pool."),
+    2072: (Invalid, "It has no such accelerator: take another pool."),
+    2127: (Invalid, None),
+    9001: (Invalid, "It does not read our request; an unknown accelerator name does that too."),
+    9002: (Invalid, None),
+}
+NOTHING_FOUND = 9003
+#: After these a submit may have happened; 5005 is a bad token or a controller that died meanwhile.
+DOUBTFUL = {-1, 1800, 5005}
+#: Numbers that come with an accepted job → why it waits.
+NOTES = {
+    2015: "cannot start as asked: PartitionTimeLimit or PartitionConfig",
+    2042: "JobHeldUser",
+    2056: "Reservation",
+    2068: "ReqNodeNotAvail",
+}
+
+#: slurmdbd cannot be asked, and the token is not taken
+NO_ACCOUNTING, BAD_TOKEN = 7000, 1007
+#: A job that is unknown, or ending or ended: there is nothing to cancel.
+OVER = (2017, 2021)
+#: Versions before the first that takes an environment as a list, and numbers as {set, infinite, number}.
+PLAIN_UNTIL = "v0.0.38"
 
 ACCELERATORS = ("npu", "gpu", "dcu", "mlu")
 #: NO_VAL and INFINITE of 16, 32 and 64 bit: unknown or unlimited, None for us.
@@ -138,8 +198,17 @@ def errors(body):
     for one in (body or {}).get("errors") or ():
         numbers = (one.get(key) for key in ("error_number", "error_code", "errno"))
         number = next((n for n in numbers if n is not None), -1)
+        if number == NO_ACCOUNTING and "authentication" in (one.get("description") or ""):
+            number = BAD_TOKEN
         found.append((int(number), one.get("error") or one.get("description") or "no reason"))
     return found
+
+
+def told(body):
+    """Return (number, text) of what a cancel says below `status`, less what means that the job has ended."""
+    rows = [one.get("error") or {} for one in body.get("status") or ()]
+    rows = [row for row in rows if row.get("code") and row["code"] not in OVER]
+    return [(row["code"], row.get("string") or "no reason") for row in rows]
 
 
 def expiry(token):
@@ -241,8 +310,13 @@ def reason(word):
 
 
 def exit_code(native, status):
-    """Return the exit code in a raw wait status, 128 + n for signal n; None where it is none."""
-    if native not in ("COMPLETED", "FAILED") or status in (None, LAUNCH_FAILED):
+    """Return the exit code in a wait status, raw or in its parts, 128 + n for signal n; None where it is none."""
+    if isinstance(status, dict) and "signal" in status:
+        signal, code = num(status["signal"]["id"]), num(status["return_code"])
+        status = (code or 0) << 8 | (signal or 0) if signal is not None or code is not None else None
+    else:
+        status = num(status)
+    if native not in ("COMPLETED", "FAILED") or status in (None, LAUNCH_FAILED, LAUNCH_FAILED & 0x7F):
         return None
     return 128 + (status & 0x7F) if status & 0x7F else status >> 8
 
@@ -282,8 +356,8 @@ def job(row, states, place, past):
         state=state,
         native_state=native,
         reason=why,
-        # slurmdbd says 0 for `exit 3` (seen), so a past row has no such field.
-        exit_code=exit_code(native, num(row.get("exit"))),
+        # slurmdbd of 22.05 says 0 for `exit 3` (seen), so its past rows have no such field.
+        exit_code=exit_code(native, row["exit"]),
         pool=f"{place}/{row['pool']}" if row["pool"] else None,
         label=row["label"] or None,
         submitted=utc(num(row["submitted"])),
@@ -361,22 +435,28 @@ def seen(source, now, missed, got, stated):
     return Seen(utc(now), source, "partial" if why else "live", why)
 
 
-def submission(spec, partition, gres, account):
-    """Return the body of a submit. gres: what each node must give, None for no accelerator."""
+def submission(spec, partition, gres, account, version):
+    """Return the body of a submit. gres: what each node must give, None for no accelerator. version: of the API."""
+    plain = version <= PLAIN_UNTIL
+
+    def number(value):
+        return value if plain or value is None else {"set": True, "infinite": False, "number": value}
+
+    environment = spec.environment or {"PATH": "/usr/bin:/bin"}
     job = {
         "name": spec.name,
         "account": account,
         "partition": partition,
-        "gres": gres,
+        "gres" if plain else "tres_per_node": gres if plain or not gres else f"gres/{gres}",
         "nodes": str(spec.nodes),
         "tasks": spec.nodes,
         "cpus_per_task": spec.cpu,
-        "memory_per_node": math.ceil(spec.memory_gib * 1024) if spec.memory_gib else None,
-        "time_limit": math.ceil(spec.wall_s / 60),
+        "memory_per_node": number(math.ceil(spec.memory_gib * 1024) if spec.memory_gib else None),
+        "time_limit": number(math.ceil(spec.wall_s / 60)),
         "reservation": spec.reservation,
         "current_working_directory": spec.workdir,
         "standard_output": spec.log,
-        "environment": spec.environment or {"PATH": "/usr/bin:/bin"},
+        "environment": environment if plain else [f"{name}={value}" for name, value in environment.items()],
         "comment": spec.label,
     }
     return {"script": spec.script, "job": {key: value for key, value in job.items() if value is not None}}

@@ -15,6 +15,7 @@ from .instance import INSTANCE
 from .instance import INSTANCE_INFO
 from .job import JOB
 from .job import JOB_INFO
+from .path import PATH_INFO
 from .pools import POOL_INFO
 from .quota import QUOTA
 from .quota import QUOTA_INFO
@@ -32,6 +33,7 @@ VERBS = {
     "instance_info": INSTANCE_INFO,
     "job": JOB,
     "job_info": JOB_INFO,
+    "path_info": PATH_INFO,
     "pool_info": POOL_INFO,
     "quota": QUOTA,
     "quota_info": QUOTA_INFO,

@@ -107,7 +107,7 @@ def _remove(platform, relative, check, report):
 
 
 def _remove_tree(files, path):
-    """Remove a folder. Another component may be removing it too: what is gone is fine, what is left is tried again."""
+    """Remove a folder. Another component may be removing the same: gone is fine, what is left is tried again."""
     for _again in range(TRIES):
         try:
             return files.remove_tree(path)

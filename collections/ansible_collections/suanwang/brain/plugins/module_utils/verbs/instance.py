@@ -110,7 +110,7 @@ def _present(platform, params, check, report):
     if there is None and not check:
         found = _create_once(platform, spec, report)
         report("made", native_id=found.id, state=found.state)
-    if found and (params["wait"] or opens) and not check:
+    if found and params["wait"] and not check:
         found = _wait(platform, params, found, report)
     if found and not found.pool:
         found = replace(found, pool=spec.pool)

@@ -264,9 +264,21 @@ def _wait(platform, params, seen, report):
             )
         told = _told(platform, params, seen)
         report("progress", state=seen.state, reason=seen.job.reason if seen.job else None, **told)
+    _account(seen, report)
     if seen.state != "succeeded":
         raise _failure(platform, params, seen)
     return seen
+
+
+def _account(seen, report):
+    """Tell from when to when a job had its nodes: by its own result file, else as the platform says."""
+    said = seen.result or {}
+    report(
+        "used",
+        attempt=seen.attempt,
+        started=said.get("started") or (seen.job.started if seen.job else None),
+        ended=said.get("ended") or (seen.job.ended if seen.job else None),
+    )
 
 
 def _look_again(platform, params, attempt, report):
@@ -325,6 +337,7 @@ def _absent(platform, params, check, report):
     if running and not check:
         report("intent", message=f"cancel {seen.job.name}")
         platform.cancel(seen.job)
+        _account(seen, report)
     before = [f"job {seen.job.name}: {seen.job.state}"] if running else []
     return {
         **_shown(platform, params, seen),

@@ -24,13 +24,14 @@ class Verb:
     """options: argument spec beside SITE; rules: required_if and the like.
 
     run(platform, params, check, report) returns the result; `report(event, **fields)` tells progress, and notes a
-    write before it is made.
+    write before it is made. any_endpoint: it needs no platform behind the endpoint.
     """
 
     run: Callable
     options: dict
     rules: dict = dataclasses.field(default_factory=dict)
     writes: bool = False
+    any_endpoint: bool = False
 
     @property
     def spec(self):

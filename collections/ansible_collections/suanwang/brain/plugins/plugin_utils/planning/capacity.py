@@ -91,12 +91,12 @@ def capacity(pools, commitments, tenant, now):
     return Capacity(keys, taken, promised)
 
 
-def held(commitments, now):
-    """Return link → Profile of one copy at a time, with the promised copies in it."""
+def held(commitments, network, now):
+    """Return link → Profile of its shares, with the promised copies in it."""
     base, found = epoch(now), {}
     for one in sorted(commitments, key=lambda item: (item.run, item.component, item.start)):
         for hop in one.hops:
-            profile = found.setdefault(tuple(hop), Profile((1,)))
+            profile = found.setdefault(tuple(hop), Profile((network.shares(tuple(hop)),)))
             profile.add(epoch(one.start) - base, epoch(one.end, up=True) - base, (1,))
     return found
 

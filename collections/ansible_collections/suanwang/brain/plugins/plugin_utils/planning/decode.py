@@ -14,12 +14,13 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 
+from ...module_utils.said import say
+from ...module_utils.said import words
 from .network import transfer_s
 from .problem import copies
 from .problem import copies_fen
 from .problem import route_of
 from .score import Objectives
-from .timeline import Profile
 
 # Positions that exact searches of one question may visit in all before they give up their claim.
 SEARCH_NODES = 10_000
@@ -151,7 +152,7 @@ class Network:
     def base(self, key):
         """Return the profile of a key as others take it; never to be changed."""
         if key[0] == "link":
-            return self.problem.held.get(key[1]) or Profile((1,))
+            return self.problem.link(key[1])
         return self.problem.capacity[key]
 
 
@@ -354,12 +355,12 @@ def _objectives(network, times, profiles):
     reasons = {reason for name in problem.order for reason in problem.risks[choice[name].pool][1]}
     for _node, route in network.copies.values():
         if route.thin:
-            reasons.add(f"the link {route.name} is thin ({route.kbps / 1e6:g} Gbit/s for us)")
+            reasons.add(say("the link {link} is thin ({n:g} Gbit/s for us)", link=route.name, n=route.kbps / 1e6))
     unknown = []
     if cost is None:
-        unknown.append("cost: a price is not known")
+        unknown.append(words("cost: a price is not known"))
     if energy is None:
-        unknown.append("energy: the power of a component is not known")
+        unknown.append(words("energy: the power of a component is not known"))
     return Objectives(
         finish_s=max((end for _start, end in times.values()), default=0),
         cost_fen=cost,

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...module_utils.said import join
+from ...module_utils.said import say
+from ...module_utils.said import words
 from .capacity import GATE
 from .capacity import QUOTAS
+from .network import CONTROLLER
+from .network import transfer_s
 from .timeline import epoch
 from .timeline import human
 from .timeline import stamp
 
-_UNITS = ("cards", "cores", "GiB of memory", "jobs", "nodes")
+_UNITS = (words("cards"), words("cores"), words("GiB of memory"), words("jobs"), words("nodes"))
 _MEMORY, _JOBS = 2, 3
 
 
 @dataclass(frozen=True)
 class Delay:
-    """rule: busy | promised | maintenance | quota | queue. start_s: the soonest start, seconds from now."""
+    """rule: busy | promised | maintenance | quota | queue | link. start_s: the soonest start, seconds from now."""
 
     rule: str
     sentence: str
@@ -43,35 +48,90 @@ def delay_of(option, pool, capacity, now):
     return Delay(*_why(option, pool, capacity, last, start, now), start) if start else None
 
 
+def on_links(problem, name, chosen):
+    """Return what keeps the inputs of a component on their way, at its site and at those that were not taken."""
+    found = []
+    for move in problem.moves.get(name, ()):
+        if move.datum.producer:
+            continue  # when it is ready is a matter of the plan itself
+        for site in sorted({option.site for option in problem.options[name]}):
+            route = problem.network.route(CONTROLLER, site)
+            delay = link_delay(problem, route, move.datum.size, problem.now) if route else None
+            if delay and site == chosen.site:
+                found.append(say("{name} waits: {why}", name=move.id, why=delay.sentence))
+            elif delay:
+                found.append(say("{name} to {site} would wait: {why}", name=move.id, site=site, why=delay.sentence))
+    return found
+
+
+def link_delay(problem, route, size, now):
+    """Return the Delay of a copy that could leave at once, by what other plans hold of its links; None where it can."""
+    start, last, steady, length = 0, None, False, transfer_s(size, route)
+    while not steady:
+        steady = True
+        for hop in route.hops:
+            found = problem.link(hop).earliest(start, length, (1,))
+            if found > start:
+                start, last, steady = found, hop, False
+    if last is None:
+        return None
+    profile = problem.link(last)
+    at, _place = _shortage(profile, (1,), start)
+    whole, taken = profile.capacity[0], profile.level(at)[0]
+    sentence = say(
+        "the link {link} has {free} of {whole} shares free {until}; approved plans hold {n}",
+        link="->".join(last),
+        free=max(0, whole - taken),
+        whole=whole,
+        until=say("until {at}, {time} from now", at=stamp(epoch(now) + start), time=human(start)),
+        n=taken,
+    )
+    return Delay("link", sentence, start)
+
+
 def _queue(option, pool):
     queue = pool.queue
-    there = [f"{count} {word}" for count, word in ((queue.running, "run"), (queue.pending, "wait")) if count]
-    said = f" ({' and '.join(there)} there)" if there else ""
-    return f"{pool.id} expects a new job to wait {human(option.wait_s)}{said}"
+    said = say("{pool} expects a new job to wait {time}", pool=pool.id, time=human(option.wait_s))
+    there = [say("{n} run", n=queue.running)] if queue.running else []
+    there += [say("{n} wait", n=queue.pending)] if queue.pending else []
+    return say("{sentence} ({jobs} there)", sentence=said, jobs=join(" and ", there)) if there else said
 
 
 def _why(option, pool, capacity, key, start, now):
     """Return (rule, sentence) of the key that holds an option up until `start`."""
-    profile, until = capacity.taken[key], f"until {stamp(epoch(now) + start)}, {human(start)} from now"
+    profile, until = (
+        capacity.taken[key],
+        say("until {at}, {time} from now", at=stamp(epoch(now) + start), time=human(start)),
+    )
     at, place = _shortage(profile, option.need, start)
     used, held = profile.level(at)[place], capacity.promised[key].level(at)[place]
     if place == _JOBS and key[0] != "quota" and used >= GATE:
-        return "maintenance", f"{pool.id} is in maintenance{_reason(pool, at, now)} {until}"
+        return "maintenance", say(
+            "{pool} is in maintenance{why} {until}", pool=pool.id, why=_reason(pool, at, now), until=until
+        )
     whole, need = profile.capacity[place], option.need[place]
     free, unit = max(0, whole - used), _unit(pool, place)
-    when = "" if at == 0 else f" from {stamp(epoch(now) + at)}"
-    told = f"{_amount(free, place)} of {_amount(whole, place)} {unit} free{when} {until}"
-    wanted = f"{_amount(need, place)} {'is' if need == 1 else 'are'} needed"
+    if at:
+        until = say("from {at} {until}", at=stamp(epoch(now) + at), until=until)
+    told = say(
+        "{free} of {whole} {unit} free {until}",
+        free=_amount(free, place), whole=_amount(whole, place), unit=unit, until=until,
+    )  # fmt: skip
+    amount = _amount(need, place)
+    wanted = say("{n} is needed", n=amount) if need == 1 else say("{n} are needed", n=amount)
     if key[0] == "quota":
         resource = next(name for name, (other, _each) in QUOTAS.items() if other == place)
-        return "quota", f"the quota of {resource} at {pool.id} leaves {told}; {wanted}"
+        return "quota", say(
+            "the quota of {resource} at {pool} leaves {told}; {wanted}",
+            resource=words(resource), pool=pool.id, told=told, wanted=wanted,
+        )  # fmt: skip
     notes = [wanted]
     if held:
-        notes.append(f"approved plans hold {_amount(held, place)}")
+        notes.append(say("approved plans hold {n}", n=_amount(held, place)))
     if used > held and _vague(pool, place):
-        notes.append("not all jobs there say when they end")
+        notes.append(words("not all jobs there say when they end"))
     rule = "promised" if held and whole - (used - held) >= need else "busy"
-    return rule, f"{pool.id} has {told}; {'; '.join(notes)}"
+    return rule, say("{pool} has {told}; {notes}", pool=pool.id, told=told, notes=join("; ", notes))
 
 
 def _shortage(profile, need, start):
@@ -108,7 +168,7 @@ def _vague(pool, place):
 
 def _unit(pool, place):
     if place == 0 and pool.accelerator:
-        return f"{pool.accelerator.model} cards"
+        return say("{card} cards", card=pool.accelerator.model)
     return _UNITS[place]
 
 

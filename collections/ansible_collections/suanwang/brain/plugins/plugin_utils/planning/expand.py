@@ -16,8 +16,11 @@ from dataclasses import dataclass
 
 from ...module_utils.errors import Corrupt
 from ...module_utils.errors import Invalid
+from ...module_utils.said import say
 from .rules import measured_on
 from .rules import producers
+from .sentences import at_field
+from .sentences import differs
 from .task import Component
 from .task import Evaluate
 from .task import FileFact
@@ -191,7 +194,7 @@ def _datum(task, item, entry, facts, levels):
     field = f"{item.field}.inputs[{place}]"
     if fact is None:
         raise Invalid(
-            f"{field}.uri: nothing is known of {entry.uri}.",
+            at_field(f"{field}.uri", say("nothing is known of {uri}.", uri=entry.uri)),
             way_out="Check that the file is there; paths are relative to the task file.",
             details={"field": f"{field}.uri"},
         )
@@ -200,7 +203,10 @@ def _datum(task, item, entry, facts, levels):
     if entry.holdout:
         if not (fact.kept and fact.held):
             raise Invalid(
-                f"{field}.holdout: {entry.uri} was not split into what is kept and what is withheld.",
+                at_field(
+                    f"{field}.holdout",
+                    say("{uri} was not split into what is kept and what is withheld.", uri=entry.uri),
+                ),
                 way_out="Read the file again.",
                 details={"field": f"{field}.holdout"},
             )
@@ -225,7 +231,7 @@ def _compare(entry, fact, field):
     ):
         if wanted is not None and wanted != found:
             raise Corrupt(
-                f"{field}.{name}: {entry.uri} has {name} {found}, the task says {wanted}.",
+                differs(f"{field}.{name}", entry.uri, name, found, wanted),
                 way_out="Put the right file there, or correct the task.",
                 details={"field": f"{field}.{name}"},
             )

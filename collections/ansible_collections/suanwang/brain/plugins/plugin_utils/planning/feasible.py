@@ -13,6 +13,9 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
+from ...module_utils.said import join
+from ...module_utils.said import say
+from ...module_utils.said import words
 from . import catalogue
 from . import score
 from .expand import level_of
@@ -98,16 +101,20 @@ class Ask:
 def _pool_rules(task, pool, policy, now, tenants):
     state = score.state_of(pool, now)
     if state == "lost":
-        seen = f"last seen {pool.seen.at}" if pool.seen.at else "never seen"
+        seen = say("last seen {at}", at=pool.seen.at) if pool.seen.at else words("never seen")
         error = f" ({pool.seen.error})" if pool.seen.error else ""
-        yield No("state", f"{pool.id} is lost: {seen}{error}", None, "Look at the site again")
+        sentence = say("{pool} is lost: {seen}{error}", pool=pool.id, seen=seen, error=error)
+        yield No("state", sentence, None, words("Look at the site again"))
     elif state == "drained":
-        yield No("state", f"{pool.id} is drained", None, "Wait until the site takes work")
+        sentence = say("{pool} is drained", pool=pool.id)
+        if pool.seen.error:
+            sentence = say("{pool} is drained: {why}", pool=pool.id, why=pool.seen.error)
+        yield No("state", sentence, None, "Wait until the site takes work")
     elif not pool.open:
-        yield No("state", f"{pool.id} is not open for work", None, "Wait until it is open")
+        yield No("state", say("{pool} is not open for work", pool=pool.id), None, "Wait until it is open")
     for alarm in sorted(pool.alarms, key=lambda one: one.id):
         if alarm.severity == "critical":
-            sentence = f"{pool.id} has a critical alarm: {alarm.name}"
+            sentence = say("{pool} has a critical alarm: {alarm}", pool=pool.id, alarm=alarm.name)
             yield No("alarm", sentence, None, "Wait until the alarm is cleared")
     yield from _maintenance(pool, policy, now)
     if tenants is not None:
@@ -125,7 +132,7 @@ def _maintenance(pool, policy, now):
             free_from = end
             if end >= limit:
                 why = f" ({window.reason})" if window.reason else ""
-                sentence = f"{pool.id} is in maintenance until {window.end}{why}"
+                sentence = say("{pool} is in maintenance until {end}{why}", pool=pool.id, end=window.end, why=why)
                 yield No("maintenance", sentence, None, "Ask again when it is over")
                 return
 
@@ -133,28 +140,49 @@ def _maintenance(pool, policy, now):
 def _tenant(task, pool, tenants):
     known = tenants.get(task.tenant)
     if known is None:
-        sentence = f"{pool.id} is not for tenant {task.tenant}, which is not known"
+        sentence = say("{pool} is not for tenant {tenant}, which is not known", pool=pool.id, tenant=task.tenant)
         yield No("tenant", sentence, "tenant", "Name a known tenant")
     elif pool.site not in known.get("sites", {}):
-        sentence = f"{pool.id} is not for tenant {task.tenant}, which has no account at {pool.site}"
-        yield No("tenant", sentence, "tenant", f"Add {pool.site} to the tenant's sites")
-    elif pool.endpoint not in known["sites"][pool.site]:
-        sentence = (
-            f"{pool.id} is not for tenant {task.tenant}, which has no account at {pool.site}'s endpoint {pool.endpoint}"
+        sentence = say(
+            "{pool} is not for tenant {tenant}, which has no account at {site}",
+            pool=pool.id,
+            tenant=task.tenant,
+            site=pool.site,
         )
-        yield No("tenant", sentence, "tenant", f"Add {pool.endpoint} to the tenant's {pool.site}")
+        yield No("tenant", sentence, "tenant", say("Add {site} to the tenant's sites", site=pool.site))
+    elif pool.endpoint not in known["sites"][pool.site]:
+        sentence = say(
+            "{pool} is not for tenant {tenant}, which has no account at {site}'s endpoint {endpoint}",
+            pool=pool.id,
+            tenant=task.tenant,
+            site=pool.site,
+            endpoint=pool.endpoint,
+        )
+        yield No(
+            "tenant",
+            sentence,
+            "tenant",
+            say("Add {endpoint} to the tenant's {site}", endpoint=pool.endpoint, site=pool.site),
+        )
 
 
 def _component_rules(ask, pool):
     if ask.node.component.kind == "provision":
         if not pool.machines:
-            yield No("machines", f"{pool.id} makes no machines", "kind", "Use a pool of a cloud")
+            yield No("machines", say("{pool} makes no machines", pool=pool.id), "kind", "Use a pool of a cloud")
             return
     elif not pool.jobs:
-        yield No("jobs", f"{pool.id} gives machines and runs no jobs", "kind", "Use a pool that runs jobs")
+        yield No(
+            "jobs", say("{pool} gives machines and runs no jobs", pool=pool.id), "kind", "Use a pool that runs jobs"
+        )
         return
     if ask.node.component.kind == "serve" and not pool.serves:
-        yield No("serve", f"{pool.id} keeps no service that answers", "kind", "Use a platform that serves models")
+        yield No(
+            "serve",
+            say("{pool} keeps no service that answers", pool=pool.id),
+            "kind",
+            "Use a platform that serves models",
+        )
         return
     yield from _places(ask, pool)
     yield from _data(ask, pool)
@@ -174,43 +202,67 @@ def _places(ask, pool):
     component, limits = ask.node.component, ask.task.constraints
     for field, allowed in (("sites", component.sites), ("constraints.sites", limits.sites)):
         if allowed is not None and pool.site not in allowed:
-            sentence = f"{pool.id} is at {pool.site}, and the sites allowed are: {', '.join(sorted(allowed))}"
-            yield No("site", sentence, field, f"Add {pool.site} to {field}")
+            sentence = say(
+                "{pool} is at {site}, and the sites allowed are: {sites}",
+                pool=pool.id,
+                site=pool.site,
+                sites=", ".join(sorted(allowed)),
+            )
+            yield No("site", sentence, field, say("Add {site} to {field}", site=pool.site, field=field))
     residency = limits.data_residency
     here = {pool.site, f"{pool.site}/{pool.zone}", pool.zone}
     if residency is not None and not here & set(residency):
-        sentence = f"data must stay at {', '.join(sorted(residency))}, and {pool.id} is elsewhere"
+        sentence = say(
+            "data must stay at {places}, and {pool} is elsewhere", places=", ".join(sorted(residency)), pool=pool.id
+        )
         yield No("residency", sentence, "constraints.data_residency", "Widen data_residency")
     if limits.intranet_only and pool.via != "intranet":
-        how = f"over the {pool.via}" if pool.via else "in a way that is not known"
-        sentence = f"{pool.id} is reached {how}, and intranet_only is asked for"
+        how = say("over the {via}", via=words(pool.via)) if pool.via else words("in a way that is not known")
+        sentence = say("{pool} is reached {how}, and intranet_only is asked for", pool=pool.id, how=how)
         yield No("intranet", sentence, "constraints.intranet_only", "Drop intranet_only")
 
 
 def _data(ask, pool):
     if ask.level is not None and (pool.data_levels or ask.stated):
         if ask.level not in pool.data_levels and (pool.data_levels or ask.level != "public"):
-            allowed = f"takes {', '.join(pool.data_levels)}" if pool.data_levels else "states no level"
-            word = "" if ask.stated else " (a level that is not stated counts as internal)"
-            sentence = f"{pool.id} {allowed} data, and this is {ask.level}{word}"
-            yield No("data_level", sentence, "inputs", f"Use a site that may hold {ask.level} data")
+            level = words(ask.level)
+            yield No(
+                "data_level", _levels(ask, pool), "inputs", say("Use a site that may hold {level} data", level=level)
+            )
     free = pool.storage.free_gib
     if free is not None and ask.size > free * GIB:
-        sentence = f"{pool.id} has {free:g} GiB of storage free, {ask.size / GIB:.1f} GiB are read"
+        sentence = say(
+            "{pool} has {free:g} GiB of storage free, {size:.1f} GiB are read",
+            pool=pool.id,
+            free=free,
+            size=ask.size / GIB,
+        )
         yield No("storage", sentence, "inputs", "Free storage there")
+
+
+def _levels(ask, pool):
+    level, takes = words(ask.level), join(", ", map(words, pool.data_levels))
+    if not takes and ask.stated:
+        return say("{pool} states no level data, and this is {level}", pool=pool.id, level=level)
+    if ask.stated:
+        return say("{pool} takes {levels} data, and this is {level}", pool=pool.id, levels=takes, level=level)
+    return say(
+        "{pool} takes {levels} data, and this is {level} (a level that is not stated counts as internal)",
+        pool=pool.id, levels=takes, level=level,
+    )  # fmt: skip
 
 
 def _software(ask, pool):
     component = ask.node.component
     asked = component.resources
     if asked.arch and pool.arch != asked.arch:
-        found = pool.arch or "of an architecture that is not known"
-        sentence = f"{pool.id} is {found}, {asked.arch} was asked for"
-        yield No("arch", sentence, "resources.arch", f"Drop arch={asked.arch}")
+        found = pool.arch or words("of an architecture that is not known")
+        sentence = say("{pool} is {found}, {arch} was asked for", pool=pool.id, found=found, arch=asked.arch)
+        yield No("arch", sentence, "resources.arch", say("Drop arch={arch}", arch=asked.arch))
     if asked.accelerators:
         yield from _accelerator(asked, pool)
     if component.image and component.kind != "provision":
-        sentence = f"{pool.id} runs no images, {component.image} was asked for"
+        sentence = say("{pool} runs no images, {image} was asked for", pool=pool.id, image=component.image)
         yield No("image", sentence, "image", "Give code and framework instead of an image")
     elif component.kind != "provision":
         yield from _runtime(component, pool)
@@ -219,11 +271,17 @@ def _software(ask, pool):
 def _accelerator(asked, pool):
     card = pool.accelerator
     if card is None:
-        sentence = f"{pool.id} has no accelerators, {asked.accelerators} were asked for"
+        sentence = say("{pool} has no accelerators, {cards} were asked for", pool=pool.id, cards=asked.accelerators)
         yield No("accelerator", sentence, "resources.accelerators", "Ask for no accelerators")
     elif not accelerator_fits(asked.accelerator, card):
-        sentence = f"{pool.id} has {card.model} ({card.kind}), {asked.accelerator} was asked for"
-        yield No("accelerator", sentence, "resources.accelerator", f"Ask for {card.model} or any")
+        sentence = say(
+            "{pool} has {card} ({kind}), {asked} was asked for",
+            pool=pool.id,
+            card=card.model,
+            kind=card.kind,
+            asked=asked.accelerator,
+        )
+        yield No("accelerator", sentence, "resources.accelerator", say("Ask for {model} or any", model=card.model))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -245,23 +303,46 @@ def _runtime(component, pool):
     version = component.framework_version
     if any(_version_fits(one.version, version) for one in fit):
         return
-    title = "plain Python" if framework == "none" else framework
+    title = words("plain Python") if framework == "none" else framework
     if not there:
         names = sorted({one.framework for one in pool.runtimes})
-        sentence = f"{pool.id} has no {title}; it has {', '.join(names) or 'no runtimes'}"
+        sentence = say(
+            "{pool} has no {title}; it has {names}",
+            pool=pool.id,
+            title=title,
+            names=", ".join(names) or words("no runtimes"),
+        )
     elif not here:
         archs = ", ".join(sorted({one.arch for one in there}))
-        sentence = f"{title} at {pool.id} is for {archs}, the pool is {pool.arch}"
+        sentence = say(
+            "{title} at {pool} is for {archs}, the pool is {arch}",
+            title=title,
+            pool=pool.id,
+            archs=archs,
+            arch=pool.arch,
+        )
     elif not fit:
         cards = ", ".join(sorted({one.accelerator for one in here}))
-        sentence = f"{title} at {pool.id} is for {cards}, the pool has {card or 'no accelerators'}"
+        sentence = say(
+            "{title} at {pool} is for {cards}, the pool has {card}",
+            title=title,
+            pool=pool.id,
+            cards=cards,
+            card=card or words("no accelerators"),
+        )
     else:
         versions = ", ".join(sorted(one.version for one in fit))
-        sentence = f"{pool.id} has {title} {versions}, {version} was asked for"
+        sentence = say(
+            "{pool} has {title} {versions}, {version} was asked for",
+            pool=pool.id,
+            title=title,
+            versions=versions,
+            version=version,
+        )
         yield No("runtime", sentence, "framework_version", "Drop framework_version")
         return
     names = sorted({one.framework for one in pool.runtimes})
-    advice = f"Use {' or '.join(names)}" if names else None
+    advice = say("Use {names}", names=join(" or ", names)) if names else None
     yield No("runtime", sentence, "framework", advice)
 
 
@@ -275,40 +356,78 @@ def _size(ask, pool):
     cards, total = asked.accelerators, score.cards_of(pool)
     if cards and pool.accelerator and total is not None and cards > total:
         name = pool.accelerator.model
-        sentence = f"{pool.id} has {total} {name} cards, {cards} were asked for"
-        yield No("capacity", sentence, "resources.accelerators", f"Ask for at most {total} cards", total)
+        sentence = say(
+            "{pool} has {total} {card} cards, {cards} were asked for", pool=pool.id, total=total, card=name, cards=cards
+        )
+        yield No(
+            "capacity", sentence, "resources.accelerators", say("Ask for at most {total} cards", total=total), total
+        )
         return
     several = ask.node.component.kind in STAYS  # one node may hold many machines, or copies
+    if pool.machines and not several and nodes > 1:
+        sentence = say(
+            "{pool} runs a job on one machine that is made for it, {nodes} nodes are needed", pool=pool.id, nodes=nodes
+        )
+        yield No("shape", sentence, "resources.nodes", "Ask for one node, or use a pool of a cluster")
+        return
     if not several and pool.capacity.nodes is not None and nodes > pool.capacity.nodes:
-        how = "" if asked.nodes else f" to spread {cards} cards evenly"
-        sentence = f"{pool.id} has {pool.capacity.nodes} nodes, {nodes} are needed{how}"
+        most = pool.capacity.nodes
+        sentence = say("{pool} has {nodes} nodes, {needed} are needed", pool=pool.id, nodes=most, needed=nodes)
+        if not asked.nodes:
+            sentence = say("{sentence} to spread {cards} cards evenly", sentence=sentence, cards=cards)
         field = "resources.nodes" if asked.nodes else "resources.accelerators"
-        yield No("shape", sentence, field, f"Ask for at most {pool.capacity.nodes} nodes")
+        yield No("shape", sentence, field, say("Ask for at most {nodes} nodes", nodes=most))
     each, most = cards // nodes if cards else 0, pool.node.accelerators
     if most is not None and each > most and pool.accelerator:
-        sentence = f"a node of {pool.id} has {most} cards, {each} a node were asked for"
-        yield No("shape", sentence, "resources.nodes", f"Ask for {-(-cards // most)} nodes or more")
+        sentence = say(
+            "a node of {pool} has {most} cards, {each} a node were asked for", pool=pool.id, most=most, each=each
+        )
+        yield No("shape", sentence, "resources.nodes", say("Ask for {nodes} nodes or more", nodes=-(-cards // most)))
     if pool.node.cpu is not None and asked.cpu > pool.node.cpu:
-        sentence = f"a node of {pool.id} has {pool.node.cpu} cores, {asked.cpu} were asked for"
-        yield No("cpu", sentence, "resources.cpu", f"Ask for at most {pool.node.cpu} cores")
+        sentence = say(
+            "a node of {pool} has {cores} cores, {asked} were asked for",
+            pool=pool.id,
+            cores=pool.node.cpu,
+            asked=asked.cpu,
+        )
+        yield No("cpu", sentence, "resources.cpu", say("Ask for at most {cores} cores", cores=pool.node.cpu))
     yield from _total(asked, pool, nodes)
     memory = asked.memory_gib
     if memory and pool.node.memory_gib is not None and memory > pool.node.memory_gib:
         has = f"{pool.node.memory_gib:g} GiB"
-        sentence = f"a node of {pool.id} has {has}, {memory:g} GiB were asked for"
-        yield No("memory", sentence, "resources.memory_gib", f"Ask for at most {has}")
+        sentence = say(
+            "a node of {pool} has {has}, {memory:g} GiB were asked for", pool=pool.id, has=has, memory=memory
+        )
+        yield No("memory", sentence, "resources.memory_gib", say("Ask for at most {has}", has=has))
 
 
 def _total(asked, pool, nodes):
     """More than the whole pool has, where a node's share alone would not tell."""
     cores, memory = score.cores_of(pool), score.memory_mib_of(pool)
     if cores is not None and asked.cpu * nodes > cores and asked.cpu <= (pool.node.cpu or cores):
-        sentence = f"{pool.id} has {cores} cores, {asked.cpu * nodes} were asked for on {nodes} nodes"
-        yield No("cpu", sentence, "resources.cpu", f"Ask for at most {cores // nodes} cores")
+        sentence = say(
+            "{pool} has {cores} cores, {asked} were asked for on {nodes} nodes",
+            pool=pool.id,
+            cores=cores,
+            asked=asked.cpu * nodes,
+            nodes=nodes,
+        )
+        yield No("cpu", sentence, "resources.cpu", say("Ask for at most {cores} cores", cores=cores // nodes))
     need, each = (asked.memory_gib or 0) * 1024, pool.node.memory_gib
     if memory is not None and need * nodes > memory and need <= (memory if each is None else each * 1024):
-        sentence = f"{pool.id} has {memory / 1024:g} GiB, {need * nodes / 1024:g} GiB were asked for on {nodes} nodes"
-        yield No("memory", sentence, "resources.memory_gib", f"Ask for at most {memory // nodes / 1024:g} GiB")
+        sentence = say(
+            "{pool} has {memory:g} GiB, {need:g} GiB were asked for on {nodes} nodes",
+            pool=pool.id,
+            memory=memory / 1024,
+            need=need * nodes / 1024,
+            nodes=nodes,
+        )
+        yield No(
+            "memory",
+            sentence,
+            "resources.memory_gib",
+            say("Ask for at most {memory:g} GiB", memory=memory // nodes / 1024),
+        )
 
 
 def _quota(ask, pool):
@@ -327,7 +446,13 @@ def _quota(ask, pool):
         need = wanted.get(quota.resource)
         mine = quota.tenant in (None, ask.task.tenant)
         if mine and need and quota.limit is not None and need > quota.limit:
-            sentence = f"the quota at {pool.id} is {quota.limit:g} {quota.resource}, {need:g} are needed"
+            sentence = say(
+                "the quota at {pool} is {limit:g} {resource}, {need:g} are needed",
+                pool=pool.id,
+                limit=quota.limit,
+                resource=words(quota.resource),
+                need=need,
+            )
             yield No("quota", sentence, f"resources.{quota.resource}", "Ask the site for more quota")
 
 
@@ -335,16 +460,33 @@ def _time(ask, pool):
     component = ask.node.component
     run = score.run_time(component, pool, score.nodes_of(component.resources, pool))
     if run.seconds is None:
-        yield No("speed", f"at {pool.id} {run.why}", "work", "Give accelerator_hours or duration_s")
+        yield No(
+            "speed", say("at {pool} {why}", pool=pool.id, why=run.why), "work", "Give accelerator_hours or duration_s"
+        )
         return
     if pool.max_wall_s is not None and run.seconds > pool.max_wall_s:
-        sentence = f"{pool.id} ends jobs after {human(pool.max_wall_s)}, this needs {human(run.seconds)}"
+        sentence = say(
+            "{pool} ends jobs after {limit}, this needs {time}",
+            pool=pool.id,
+            limit=human(pool.max_wall_s),
+            time=human(run.seconds),
+        )
         yield No("wall", sentence, "work", "Split the work or ask for more cards")
     if component.max_wall_s is not None and run.seconds > component.max_wall_s:
-        sentence = f"at {pool.id} this needs {human(run.seconds)}, max_wall_s is {component.max_wall_s}"
+        sentence = say(
+            "at {pool} this needs {time}, max_wall_s is {limit}",
+            pool=pool.id,
+            time=human(run.seconds),
+            limit=component.max_wall_s,
+        )
         yield No("wall", sentence, "max_wall_s", "Raise max_wall_s or ask for more cards")
     if ask.deadline is not None and run.seconds > ask.deadline:
-        sentence = f"at {pool.id} this needs {human(run.seconds)}, the deadline is in {ask.deadline} s"
+        sentence = say(
+            "at {pool} this needs {time}, the deadline is in {deadline} s",
+            pool=pool.id,
+            time=human(run.seconds),
+            deadline=ask.deadline,
+        )
         yield No("deadline", sentence, "constraints", "Set a later deadline or ask for more cards")
 
 
@@ -354,5 +496,10 @@ def _links(ask, pool):
         (ask.home_out, pool.site, CONTROLLER),
     ):
         if wanted and ask.network.route(source, target) is None:
-            sentence = f"{pool.id} is out of reach: there is no link from {source} to {target}"
+            sentence = say(
+                "{pool} is out of reach: there is no link from {source} to {target}",
+                pool=pool.id,
+                source=source,
+                target=target,
+            )
             yield No("link", sentence, None, "Add the link to links.yml")

@@ -3,15 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Routes over the directed links, and what a copy takes on them.
 
-A copy moves alone on each link of its route, at SHARE_PM of the link's rate: the rest is left to control
-traffic. Where two sites have no link of their own, bytes are streamed through the controller.
+A copy takes one share of each link of its route. SHARE_PM of the link's rate is divided into its shares, one unless
+links.yml says more: the rest is left to control traffic. Where two sites have no link of their own, bytes are streamed
+through the controller.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from fractions import Fraction
 from typing import NamedTuple
+
+from .timeline import epoch
 
 CONTROLLER = "controller"
 SHARE_PM = 900
@@ -44,6 +48,34 @@ class Route(NamedTuple):
         return bool(self.hops) and ((self.kbps or 0) < THIN_KBPS or self.rtt_ms >= THIN_RTT_MS)
 
 
+def measured(links, paths, now):
+    """Return the Links with what was measured of them laid over what is declared.
+
+    paths: (site, Path from the controller, seconds that it counts). The shortest fresh round trip of a site's paths is
+    taken both ways. A measured rate only ever lowers the declared one, which is what we may use of the line, and only
+    outward: the other direction was not tried.
+    """
+    fresh = {}
+    for site, path, good_s in paths:
+        if path.measured_at and epoch(now) - epoch(path.measured_at) <= good_s:
+            fresh.setdefault(site, []).append(path)
+    return tuple(_measured(link, fresh) for link in links)
+
+
+def _measured(link, fresh):
+    if CONTROLLER not in (link.source, link.target):
+        return link
+    paths = fresh.get(link.target if link.source == CONTROLLER else link.source, ())
+    trips = [path for path in paths if path.rtt_ms is not None]
+    if trips:
+        best = min(trips, key=lambda path: path.rtt_ms)
+        link = dataclasses.replace(link, rtt_ms=best.rtt_ms, measured_at=best.measured_at)
+    rates = [path.rate_gbps for path in paths if path.rate_gbps and path.rate_measured_at]
+    if rates and link.source == CONTROLLER:
+        link = dataclasses.replace(link, rate_gbps=min(max(rates), link.rate_gbps or max(rates)))
+    return link
+
+
 LOCAL = Route((), None, 0, Fraction(0), True)
 
 
@@ -55,6 +87,10 @@ class Network:
         for link in sorted(links, key=lambda one: (one.source, one.target, repr(one))):
             self.links.setdefault((link.source, link.target), link)
         self._routes = {}
+
+    def shares(self, hop):
+        """Return how many copies move at once on a (from, to) link."""
+        return self.links[hop].shares if hop in self.links else 1
 
     def route(self, source, target):
         """Return the Route between two places, LOCAL within one, None where there is no way."""
@@ -72,7 +108,7 @@ class Network:
             if CONTROLLER in (source, target) or not all(hop in self.links for hop in hops):
                 return None
         links = [self.links[hop] for hop in hops]
-        rates = [_kbps(link.rate_gbps) for link in links]
+        rates = [_kbps(link) for link in links]
         prices = [link.fen_gib for link in links]
         return Route(
             hops,
@@ -83,11 +119,11 @@ class Network:
         )
 
 
-def _kbps(rate_gbps):
-    """Return our share of a rate, in kbit/s."""
-    if not rate_gbps:
+def _kbps(link):
+    """Return what one copy may take of a link, in kbit/s."""
+    if not link.rate_gbps:
         return None
-    return max(1, math.floor(Fraction(str(rate_gbps)) * 1_000_000 * SHARE_PM / 1000))
+    return max(1, math.floor(Fraction(str(link.rate_gbps)) * 1_000_000 * SHARE_PM / 1000 / link.shares))
 
 
 def transfer_s(size, route):

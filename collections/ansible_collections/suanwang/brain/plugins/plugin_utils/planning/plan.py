@@ -14,10 +14,12 @@ from __future__ import annotations
 import math
 
 from ...module_utils.errors import Invalid
+from ...module_utils.said import say
 from . import score
 from .network import transfer_fen
 from .network import transfer_s
 from .problem import route_of
+from .sentences import at_field
 from .timeline import epoch
 from .timeline import stamp
 
@@ -51,7 +53,7 @@ def build(proposal, task, facts, *, run, requester, task_sha256, site_pins, poli
     for site in sites:
         if site not in site_pins:
             raise Invalid(
-                f"the site {site} of the plan has no pin.",
+                say("the site {site} of the plan has no pin.", site=site),
                 site=site,
                 way_out="Give the config folder that holds its site file.",
             )
@@ -159,7 +161,7 @@ def _work(component, place, facts, proposal):
         fact = facts.codes.get(component.id)
         if fact is None:
             raise Invalid(
-                f"{component.field}.code.path: nothing is known of {component.code.path}.",
+                at_field(f"{component.field}.code.path", say("nothing is known of {uri}.", uri=component.code.path)),
                 way_out="Check that the folder is there; paths are relative to the task file.",
                 details={"field": f"{component.field}.code.path"},
             )
@@ -411,6 +413,7 @@ def _links(problem, proposal):
             "rtt_ms": problem.network.links[(source, target)].rtt_ms,
             "fen_gib": problem.network.links[(source, target)].fen_gib,
             "measured_at": problem.network.links[(source, target)].measured_at,
+            "shares": problem.network.links[(source, target)].shares,
         }
         for source, target in sorted(used)
     ]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import NamedTuple
 
+from ...module_utils.said import say
+from ...module_utils.said import words
 from . import score
 from .capacity import capacity
 from .capacity import held
@@ -95,6 +97,10 @@ class Problem:
     risks: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     delays: dict[str, dict[str, Delay]] = field(default_factory=dict)
 
+    def link(self, hop):
+        """Return the Profile of a link's shares as other plans hold them; never to be changed."""
+        return self.held.get(hop) or Profile((self.network.shares(hop),))
+
     def option(self, component, pool):
         """Return the option of a component at a pool, or None."""
         return next((one for one in self.options[component] if one.pool == pool), None)
@@ -127,7 +133,7 @@ def prepare(graph, pools, links, commitments, policy, tenants, now):
         if node.of:
             group = moves if node.kind == "move_data" else collects
             group.setdefault(node.of, []).append(node)
-    limits = graph.task.constraints
+    limits, network = graph.task.constraints, Network(links)
     return Problem(
         graph=graph,
         matrix=found,
@@ -139,8 +145,8 @@ def prepare(graph, pools, links, commitments, policy, tenants, now):
         collects={name: tuple(group) for name, group in collects.items()},
         capacity=there.taken,
         keys=there.keys,
-        held=held(commitments, now),
-        network=Network(links),
+        held=held(commitments, network, now),
+        network=network,
         pools=places,
         limits=Limits(deadline, limits.budget_fen, limits.card_s),
         seed=seed_of(graph.task),
@@ -160,8 +166,11 @@ def _too_late(component, option, delay, deadline):
     if delay is None or deadline is None or delay.start_s + option.run_s <= deadline:
         return ()
     ends = human(delay.start_s + option.run_s)
-    sentence = f"{delay.sentence}, so {component} would end in {ends} there, and the deadline is in {deadline} s"
-    return (No("deadline", sentence, "constraints", "Set a later deadline"),)
+    sentence = say(
+        "{why}, so {component} would end in {time} there, and the deadline is in {deadline} s",
+        why=delay.sentence, component=component, time=ends, deadline=deadline,
+    )  # fmt: skip
+    return (No("deadline", sentence, "constraints", words("Set a later deadline")),)
 
 
 def seed_of(task):

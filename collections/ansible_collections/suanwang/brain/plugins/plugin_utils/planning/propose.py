@@ -9,7 +9,11 @@ import dataclasses
 from dataclasses import dataclass
 
 from ...module_utils.errors import Invalid
+from ...module_utils.said import join
+from ...module_utils.said import say
+from ...module_utils.said import words
 from . import solve
+from .delays import on_links
 from .expand import expand
 from .expand import level_of
 from .network import ASSUMED_SIZE
@@ -22,6 +26,7 @@ from .refuse import rejected
 from .score import Objectives
 from .score import run_time
 from .score import wall_s
+from .sentences import at_field
 from .timeline import human
 
 # label → objective, in the order in which proposals are shown.
@@ -158,8 +163,8 @@ def pick(proposals, label):
             return one
     names = ", ".join(name for one in proposals.proposals for name in one.labels)
     raise Invalid(
-        f"pick: there is no proposal {label}.",
-        way_out=f"Take one of: {names}.",
+        at_field("pick", say("there is no proposal {label}.", label=label)),
+        way_out=say("Take one of: {names}.", names=names),
         details={"field": "pick"},
     )
 
@@ -244,8 +249,8 @@ def _labels(chosen):
     for label, name in LABELS.items():
         if any(solve.value(one, name) is None for one in chosen):
             why = sorted({why for one in chosen for why in one.objectives.unknown})
-            here = [text for text in why if text.startswith(name)] or [f"{name}: not known"]
-            notes.append(f"no proposal is called {label}: {'; '.join(here)}")
+            here = [text for text in why if text.startswith(name)] or [say("{figure}: not known", figure=words(name))]
+            notes.append(say("no proposal is called {label}: {why}", label=words(label), why=join("; ", here)))
             continue
         rest = [one for one in LABELS.values() if one != name]
         holders[label] = min(
@@ -313,32 +318,32 @@ def assumptions(problem, schedule):
         if node.component:
             option = schedule.choice[node.id]
             run = run_time(node.component, problem.pools[option.pool], option.nodes)
-            found += [f"{node.id}: {note}" for note in run.notes]
+            found += [say("{component}: {note}", component=node.id, note=note) for note in run.notes]
             if not level_of(node, problem.graph)[1]:
-                found.append(f"{node.id}: a data level is not stated; it counts as internal")
+                found.append(say("{component}: a data level is not stated; it counts as internal", component=node.id))
             continue
         route = route_of(problem, node, schedule.choice)
         if route.hops and node.datum.size is None:
             mib = ASSUMED_SIZE >> 20
-            found.append(f"{node.id}: the size of {node.datum.key} is not known; {mib} MiB assumed")
+            text = say("the size of {datum} is not known; {mib} MiB assumed", datum=node.datum.key, mib=mib)
+            found.append(say("{component}: {note}", component=node.id, note=text))
         if route.hops and not route.rate_known:
-            found.append(f"the rate of {route.name} is not known; 100 Mbit/s assumed")
+            found.append(say("the rate of {link} is not known; 100 Mbit/s assumed", link=route.name))
     return tuple(dict.fromkeys(found))
 
 
 _TOLD = {
-    "finish": ("ends in {}", human),
-    "cost": ("costs {}", lambda fen: f"¥{fen / 100:.2f}"),
-    "energy": ("takes {}", lambda wh: f"{wh} Wh"),
-    "balance": ("fills its fullest pool to {}", lambda pm: f"{pm / 10:g} %"),
-    "risk": ("carries {}", lambda points: f"{points} risk points"),
+    "finish": lambda seconds: say("ends in {time}", time=human(seconds)),
+    "cost": lambda fen: say("costs {money}", money=f"¥{fen / 100:.2f}"),
+    "energy": lambda wh: say("takes {n} Wh", n=wh),
+    "balance": lambda per_mille: say("fills its fullest pool to {n:g} %", n=per_mille / 10),
+    "risk": lambda points: say("carries {n} risk points", n=points),
 }
 
 
 def told(name, figure):
     """Return a figure as words: ``costs ¥0.19``."""
-    phrase, shown = _TOLD[name]
-    return phrase.format(shown(figure))
+    return _TOLD[name](figure)
 
 
 def _reasons(problem, labels, schedule, others):
@@ -348,20 +353,31 @@ def _reasons(problem, labels, schedule, others):
         mine = solve.value(schedule, name)
         theirs = [(solve.value(other, name), names[0]) for names, other in others]
         worse = min(((figure, who) for figure, who in theirs if figure > mine), default=None)
-        text = f"{label}: {told(name, mine)}"
+        text = say("{label}: {figure}", label=words(label), figure=told(name, mine))
         if worse:
-            text += f", the next ({worse[1]}) {told(name, worse[0])}"
+            other, figure = words(worse[1]), told(name, worse[0])
+            text = say("{sentence}, the next ({other}) {figure}", sentence=text, other=other, figure=figure)
         elif others:
-            text += ", and so do the others"
+            text = say("{sentence}, and so do the others", sentence=text)
         found.append(text)
     for name in problem.order:
         option = schedule.choice[name]
         cards = problem.pools[option.pool].accelerator
-        what = f" on {option.cards} {cards.model}" if option.cards and cards else ""
-        found.append(f"{name} runs{what} at {option.pool} for {human(option.run_s)}; {_others(problem, name, option)}")
+        known = {
+            "name": name,
+            "pool": option.pool,
+            "time": human(option.run_s),
+            "others": _others(problem, name, option),
+        }
+        if option.cards and cards:
+            known |= {"n": option.cards, "card": cards.model}
+            found.append(say("{name} runs on {n} {card} at {pool} for {time}; {others}", **known))
+        else:
+            found.append(say("{name} runs at {pool} for {time}; {others}", **known))
         delay = problem.delays[name].get(option.pool)
         if delay:
-            found.append(f"{name} waits: {delay.sentence}")
+            found.append(say("{name} waits: {why}", name=name, why=delay.sentence))
+        found += on_links(problem, name, option)
     return tuple(found)
 
 
@@ -371,12 +387,16 @@ def _others(problem, name, option):
     late = {pool: problem.delays[name][pool] for pool in rest if pool in problem.delays[name]}
     at_once = len(rest) - len(late)
     if not rest:
-        return "no other pool can"
-    said = [f"{at_once} other pool{'s' * (at_once != 1)} could"] if at_once else []
+        return words("no other pool can")
+    said = []
+    if at_once:
+        said.append(say("{n} other pool could", n=1) if at_once == 1 else say("{n} other pools could", n=at_once))
     if late:
         first = min(late.values(), key=lambda one: (one.start_s, one.sentence))
-        said.append(f"{len(late)} other{'s' * (len(late) != 1)} only later: {first.sentence}")
-    return ", ".join(said)
+        why = first.sentence
+        only = say("{n} other only later: {why}", n=1, why=why)
+        said.append(only if len(late) == 1 else say("{n} others only later: {why}", n=len(late), why=why))
+    return join(", ", said)
 
 
 def _loses(schedule, others):
@@ -387,9 +407,14 @@ def _loses(schedule, others):
         known = [(figure, who) for figure, who in known if figure is not None]
         if mine is None:
             if known:
-                found.append(f"its {name} is not known, that of {known[0][1]} is")
+                found.append(
+                    say("its {figure} is not known, that of {other} is", figure=words(name), other=words(known[0][1]))
+                )
             continue
         best = min(known, default=None)
         if best and best[0] < mine:
-            found.append(f"not {label}: {told(name, mine)}, {best[1]} {told(name, best[0])}")
+            figure, other, least = told(name, mine), words(best[1]), told(name, best[0])
+            found.append(
+                say("not {label}: {figure}, {other} {best}", label=words(label), figure=figure, other=other, best=least)
+            )
     return tuple(found)

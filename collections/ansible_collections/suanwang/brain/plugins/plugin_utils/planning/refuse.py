@@ -6,6 +6,11 @@
 from __future__ import annotations
 
 from ...module_utils.errors import Refused
+from ...module_utils.said import join
+from ...module_utils.said import lowered
+from ...module_utils.said import say
+from ...module_utils.said import words
+from .sentences import at_field
 from .timeline import human
 
 # Sentences and names that stand in a message; all of them are in its details.
@@ -27,7 +32,7 @@ def refuse_nothing_fits(graph, matrix):
             told = list(dict.fromkeys(no.sentence for name in sorted(row) for no in row[name]))
             text = _listed(told, SHOWN, "; ")
             raise Refused(
-                f"{field}: {node.id} fits no pool: {text}.",
+                at_field(field, say("{component} fits no pool: {why}.", component=node.id, why=text)),
                 way_out=advice,
                 details={"field": field, "component": node.id, "rejected": rejected(matrix)},
             )
@@ -45,7 +50,8 @@ def rejected(matrix):
 
 def _listed(texts, most, between=", "):
     more = len(texts) - most
-    return between.join(texts[:most]) + (f"{between}and {more} more" if more > 0 else "")
+    shown = [*texts[:most], say("and {n} more", n=more)] if more > 0 else texts
+    return join(between, shown)
 
 
 def _least(component, row):
@@ -58,18 +64,22 @@ def _least(component, row):
         advice.setdefault(told, []).append(name)
         limit[told] = min((no.limit for no in row[name] if no.limit is not None), default=0)
     texts = [
-        f"{' and '.join(_lower(told))} (for {_listed(names, NAMED)})"
+        say(
+            "{change} (for {pools})",
+            change=join(" and ", map(lowered, map(words, dict.fromkeys(told)))),
+            pools=_listed(names, NAMED),
+        )
         for told, names in sorted(advice.items(), key=lambda item: (-limit[item[0]], item[1]))
         if told
     ]
     fields = [no.field for name in near for no in row[name] if no.field]
     path = _path(component, fields[0]) if fields else component.field
-    way_out = f"The least change: {_listed(texts, NAMED, '; or ')}." if texts else "Look at the sites."
+    way_out = (
+        say("The least change: {changes}.", changes=_listed(texts, NAMED, "; or "))
+        if texts
+        else words("Look at the sites.")
+    )
     return path, way_out
-
-
-def _lower(told):
-    return [text[:1].lower() + text[1:] for text in dict.fromkeys(told)]
 
 
 def _path(component, field):
@@ -80,9 +90,11 @@ def _path(component, field):
 def refuse_together(problem):
     """Raise Refused: each component fits a pool, and no choice for all of them can be carried out."""
     said = [*_gangs(problem), *_routes(problem)]
-    why = "; ".join(said) if said else "no way was found to start what belongs together and to move what it reads"
+    why = (
+        join("; ", said) if said else words("no way was found to start what belongs together and to move what it reads")
+    )
     raise Refused(
-        f"no placement was found: the components fit singly, but not together: {why}.",
+        say("no placement was found: the components fit singly, but not together: {why}.", why=why),
         way_out="Loosen a gang, ask for fewer cards, or add the missing links.",
     )
 
@@ -95,11 +107,14 @@ def _gangs(problem):
         pools = sorted({option.pool for name in unit for option in problem.options[name]})
         sizes = [problem.capacity["pool", pool].capacity[0] for pool in pools]
         wanted = [problem.options[name][0].cards for name in unit]
-        cards = ", ".join(f"{pool} has {size}" for pool, size in zip(pools, sizes, strict=True))
+        cards = join(", ", (say("{pool} has {n}", pool=pool, n=size) for pool, size in zip(pools, sizes, strict=True)))
         gang = problem.graph.node(unit[0]).component.gang
         if None not in sizes and not _pack(sorted(wanted, reverse=True), sizes):
             told = " + ".join(map(str, wanted))
-            yield f"gang {gang} ({', '.join(unit)}) needs {told} cards at once, {cards}"
+            yield say(
+                "gang {gang} ({names}) needs {n} cards at once, {cards}",
+                gang=gang, names=", ".join(unit), n=told, cards=cards,
+            )  # fmt: skip
 
 
 def _pack(wanted, sizes):
@@ -122,8 +137,12 @@ def _routes(problem):
             sources = sorted({option.site for option in problem.options[maker]})
             targets = sorted({option.site for option in problem.options[name]})
             if not any(problem.network.route(a, b) for a in sources for b in targets):
-                ends = f"from {', '.join(sources)} (pools of {maker}) to {', '.join(targets)} (pools of {name})"
-                yield f"{move.datum.name}: there is no link {ends}, nor through the controller"
+                yield say(
+                    "{datum}: there is no link from {sources} (pools of {maker}) to {targets} (pools of {name}),"
+                    " nor through the controller",
+                    datum=move.datum.name, maker=maker, name=name, sources=", ".join(sources),
+                    targets=", ".join(targets),
+                )  # fmt: skip
 
 
 def refuse_limits(task, best, delays=()):
@@ -134,18 +153,18 @@ def refuse_limits(task, best, delays=()):
     limits, parts, fields = task.constraints, [], []
     finish, cost, cards = best["finish"].finish_s, best["cost"].cost_fen, best["card_s"].card_s
     if limits.deadline is not None or limits.deadline_s is not None:
-        parts.append(f"the fastest plan found ends in {human(finish)}")
+        parts.append(say("the fastest plan found ends in {time}", time=human(finish)))
         parts += list(dict.fromkeys(delays))[:NAMED]
         fields.append("constraints.deadline" if limits.deadline else "constraints.deadline_s")
     if limits.budget_fen is not None:
-        told = "has no known price" if cost is None else f"costs {cost} fen"
-        parts.append(f"the cheapest {told}, the budget is {limits.budget_fen} fen")
+        told = words("has no known price") if cost is None else say("costs {n} fen", n=cost)
+        parts.append(say("the cheapest {costs}, the budget is {n} fen", costs=told, n=limits.budget_fen))
         fields.append("constraints.budget_fen")
     if limits.card_s is not None:
-        parts.append(f"the least is {cards} card-seconds, card_s is {limits.card_s}")
+        parts.append(say("the least is {n} card-seconds, card_s is {limit}", n=cards, limit=limits.card_s))
         fields.append("constraints.card_s")
     raise Refused(
-        f"{fields[0]}: no placement keeps the limits: {'; '.join(parts)}.",
+        at_field(fields[0], say("no placement keeps the limits: {why}.", why=join("; ", parts))),
         way_out="Loosen a limit, or ask for more cards.",
         details={"field": fields[0], "fields": fields},
     )

@@ -10,6 +10,9 @@ import re
 
 from ...module_utils.errors import Invalid
 from ...module_utils.errors import Refused
+from ...module_utils.said import join
+from ...module_utils.said import say
+from ...module_utils.said import words
 from .decode import decode
 from .expand import with_component
 from .problem import prepare
@@ -17,6 +20,8 @@ from .propose import assumptions
 from .propose import placements
 from .propose import Proposal
 from .score import FIGURES
+from .sentences import at_field
+from .sentences import without_field
 
 FIELDS = ("accelerators", "nodes", "parameters", "pool")
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}")
@@ -46,7 +51,7 @@ def revise(proposals, proposal, edits):
     schedule = decode(problem, choice, order)
     if schedule is None:
         raise Invalid(
-            "edits.components: the edited components cannot start together or reach each other.",
+            at_field("edits.components", "the edited components cannot start together or reach each other."),
             way_out="Choose pools with a link between them and room for all.",
             details={"field": "edits.components"},
         )
@@ -64,9 +69,9 @@ def _checked(graph, edits):
     for name, edit in sorted(edits["components"].items(), key=lambda one: str(one[0])):
         where = f"edits.components.{name}"
         if name not in ids:
-            raise _bad(where, "there is no such component.", f"Take one of: {', '.join(ids)}.")
+            raise _bad(where, "there is no such component.", say("Take one of: {names}.", names=", ".join(ids)))
         if not isinstance(edit, dict):
-            raise _bad(where, "is not a mapping.", f"Its fields are: {', '.join(FIELDS)}.")
+            raise _bad(where, "is not a mapping.", say("Its fields are: {names}.", names=", ".join(FIELDS)))
         for field, value in sorted(edit.items(), key=lambda one: str(one[0])):
             _check_field(f"{where}.{field}", field, value)
     return {name: dict(edit) for name, edit in sorted(edits["components"].items())}
@@ -75,20 +80,20 @@ def _checked(graph, edits):
 def _check_field(where, field, value):
     whole = isinstance(value, int) and not isinstance(value, bool)
     if field not in FIELDS:
-        raise _bad(where, "is not a field here.", f"The fields are: {', '.join(FIELDS)}.")
+        raise _bad(where, "is not a field here.", say("The fields are: {names}.", names=", ".join(FIELDS)))
     if field == "pool" and not isinstance(value, str):
         raise _bad(where, "is not the id of a pool.", "Write text, like the inventory's brain_pool_id.")
     if field == "accelerators" and not (whole and value >= 0):
-        raise _bad(where, f"{value!r} is no number of cards.", "Write a whole number from 0.")
+        raise _bad(where, say("{value!r} is no number of cards.", value=value), "Write a whole number from 0.")
     if field == "nodes" and not (whole and value >= 1):
-        raise _bad(where, f"{value!r} is no number of nodes.", "Write a whole number from 1.")
+        raise _bad(where, say("{value!r} is no number of nodes.", value=value), "Write a whole number from 1.")
     if field == "parameters":
         if not isinstance(value, dict):
             raise _bad(where, "is not a mapping.", "Write name: value.")
         for name, one in value.items():
             if not isinstance(name, str) or not _PARAMETER.fullmatch(name):
-                rule = "letters, digits, _ . and -, a letter first"
-                raise _bad(f"{where}.{name}", "breaks the rule of names.", f"Use {rule}.")
+                rule = words("letters, digits, _ . and -, a letter first")
+                raise _bad(f"{where}.{name}", "breaks the rule of names.", say("Use {rule}.", rule=rule))
             if not isinstance(one, str | int | float | bool):
                 raise _bad(f"{where}.{name}", "is no text or number.", "Write text or a number.")
 
@@ -102,10 +107,11 @@ def _edited(component, edit):
     if "nodes" in edit:
         resources = dataclasses.replace(resources, nodes=edit["nodes"])
     where = f"edits.components.{component.id}"
-    if resources.nodes and resources.accelerators % resources.nodes:
+    cards = resources.accelerators
+    if resources.nodes and cards % resources.nodes:
         raise _bad(
             f"{where}.{'nodes' if 'nodes' in edit else 'accelerators'}",
-            f"{resources.accelerators} cards do not divide evenly over {resources.nodes} nodes.",
+            say("{cards} cards do not divide evenly over {nodes} nodes.", cards=cards, nodes=resources.nodes),
             "Take a multiple.",
         )
     work = component.work
@@ -135,8 +141,7 @@ def _prepared(graph, context, wanted):
         edit = wanted.get(name, {})
         field = next((one for one in ("accelerators", "nodes", "pool") if one in edit), None)
         where = f"edits.components.{name}" + (f".{field}" if field else "")
-        text = error.message.split(": ", 1)[-1]
-        raise _bad(where, text, error.way_out) from error
+        raise _bad(where, without_field(error.message), error.way_out) from error
 
 
 def _unfit(problem, name, pool, wanted):
@@ -145,9 +150,10 @@ def _unfit(problem, name, pool, wanted):
     where = f"edits.components.{name}.{field}"
     able = ", ".join(option.pool for option in problem.options[name])
     if pool not in problem.matrix[name]:
-        return _bad(where, f"there is no pool {pool}.", f"Pools that fit: {able}.")
-    why = "; ".join(no.sentence for no in problem.matrix[name][pool])
-    return _bad(where, f"{name} does not fit {pool}: {why}.", f"Pools that fit: {able}.")
+        return _bad(where, say("there is no pool {pool}.", pool=pool), say("Pools that fit: {pools}.", pools=able))
+    why = join("; ", (no.sentence for no in problem.matrix[name][pool]))
+    said = say("{name} does not fit {pool}: {why}.", name=name, pool=pool, why=why)
+    return _bad(where, said, say("Pools that fit: {pools}.", pools=able))
 
 
 def _limits(problem, schedule):
@@ -158,21 +164,27 @@ def _limits(problem, schedule):
         ("card_s", limits.card_s, found.card_s),
     ):
         if limit is not None and (figure is None or figure > limit):
-            told = "not known" if figure is None else figure
+            told = words("not known") if figure is None else figure
             raise _bad(
                 "edits.components",
-                f"the edited plan breaks constraints.{field}: {told}, the limit is {limit}.",
+                say(
+                    "the edited plan breaks constraints.{field}: {n}, the limit is {limit}.",
+                    field=field,
+                    n=told,
+                    limit=limit,
+                ),  # fmt: skip
                 "Take back the edit or loosen the constraint.",
             )
 
 
 def _proposal(old, problem, schedule, wanted):
     changed = [f"{name}: {field} = {value}" for name, edit in wanted.items() for field, value in sorted(edit.items())]
+    changes = "; ".join(changed) or words("nothing changed")
     return Proposal(
         labels=(),
         placements=placements(problem, schedule),
         objectives=schedule.objectives,
-        reasons=(f"revised from {old.label}: {'; '.join(changed) or 'nothing changed'}",),
+        reasons=(say("revised from {label}: {changes}", label=words(old.label), changes=changes),),
         loses=(),
         notes=assumptions(problem, schedule),
         prefer=old.prefer,
@@ -190,4 +202,4 @@ def _deltas(old, new):
 
 
 def _bad(field, message, way_out):
-    return Invalid(f"{field}: {message}", way_out=way_out, details={"field": field})
+    return Invalid(at_field(field, message), way_out=words(way_out), details={"field": field})

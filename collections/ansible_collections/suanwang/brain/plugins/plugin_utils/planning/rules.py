@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from ...module_utils.said import join
+from ...module_utils.said import say
+from ...module_utils.said import words
 from .sentences import problem_of
 
 STAYS = {"provision": "machines that stay", "serve": "a service that stays"}
@@ -30,7 +33,7 @@ def _ids(task):
         if item.id in seen:
             yield problem_of(
                 f"{item.field}.id",
-                f"{item.id} is the id of {seen[item.id]} too.",
+                say("{component} is the id of {other} too.", component=item.id, other=seen[item.id]),
                 "Give every component its own id.",
             )
         seen.setdefault(item.id, item.field)
@@ -44,15 +47,15 @@ def _files(task):
                 if name in names[:place]:
                     yield problem_of(
                         f"{item.field}.{what}[{place}].name",
-                        f"{name} is there twice.",
-                        f"Names of {what} are unique within a component.",
+                        say("{name} is there twice.", name=name),
+                        say("Names of {what} are unique within a component.", what=what),
                     )
         paths = [entry.path for entry in item.outputs]
         for place, path in enumerate(paths):
             if path in paths[:place]:
                 yield problem_of(
                     f"{item.field}.outputs[{place}].path",
-                    f"{path} is the path of two outputs.",
+                    say("{path} is the path of two outputs.", path=path),
                     "Give each output its own file.",
                 )
         yield from _holdouts(item)
@@ -69,13 +72,16 @@ def _holdouts(item):
         elif modulo and remainder >= modulo:
             yield problem_of(
                 f"{where}.remainder",
-                f"{remainder} is never the remainder of a division by {modulo}.",
-                f"Take 0 to {modulo - 1}.",
+                say("{n} is never the remainder of a division by {by}.", n=remainder, by=modulo),
+                say("Take 0 to {n}.", n=modulo - 1),
             )
         if entry.holdout and not entry.uri:
             yield problem_of(
                 where,
-                f"only parts of a file at the controller can be withheld; this input is made by {entry.source}.",
+                say(
+                    "only parts of a file at the controller can be withheld; this input is made by {source}.",
+                    source=entry.source,
+                ),
                 "Give the input a uri, or drop holdout.",
             )
 
@@ -86,13 +92,17 @@ def _resources(task):
         if asked.accelerator and not asked.accelerators:
             yield problem_of(
                 f"{item.field}.resources.accelerators",
-                f"{asked.accelerator} is named, and no card is asked for.",
+                say("{card} is named, and no card is asked for.", card=asked.accelerator),
                 "Say how many cards, or drop accelerator.",
             )
         if asked.nodes and asked.accelerators % asked.nodes:
             yield problem_of(
                 f"{item.field}.resources.accelerators",
-                f"{asked.accelerators} cards do not divide evenly over {asked.nodes} nodes.",
+                say(
+                    "{cards} cards do not divide evenly over {nodes} nodes.",
+                    cards=asked.accelerators,
+                    nodes=asked.nodes,
+                ),
                 "Cards are spread evenly: take a multiple of nodes, or leave nodes out.",
             )
         if item.work and item.work.duration_s is None and not asked.accelerators:
@@ -104,7 +114,7 @@ def _resources(task):
         if item.kind in ("train", "infer", "run", "serve") and not (item.code or item.image):
             yield problem_of(
                 f"{item.field}.code",
-                f"{item.kind} has nothing to run.",
+                say("{kind} has nothing to run.", kind=item.kind),
                 "Give code: {path: <folder>, entry: <file>}.",
             )
 
@@ -143,8 +153,8 @@ def _needs(task):
             if need not in known:
                 yield problem_of(
                     f"{item.field}.needs[{place}]",
-                    f"there is no component {need}.",
-                    f"Name one of: {', '.join(sorted(set(known) - {item.id})) or '(none)'}.",
+                    say("there is no component {component}.", component=need),
+                    _others(known, item),
                 )
         for place, entry in enumerate(item.inputs):
             if not entry.source:
@@ -154,16 +164,26 @@ def _needs(task):
             if producer not in known:
                 yield problem_of(
                     where,
-                    f"there is no component {producer}.",
-                    f"Name one of: {', '.join(sorted(set(known) - {item.id})) or '(none)'}.",
+                    say("there is no component {component}.", component=producer),
+                    _others(known, item),
                 )
             elif output not in {made.name for made in known[producer].outputs}:
-                made = ", ".join(sorted(made.name for made in known[producer].outputs)) or "nothing"
+                made = ", ".join(sorted(made.name for made in known[producer].outputs)) or words("nothing")
                 yield problem_of(
                     where,
-                    f"{producer} makes no output {output}; it makes {made}.",
+                    say(
+                        "{producer} makes no output {output}; it makes {made}.",
+                        producer=producer,
+                        output=output,
+                        made=made,
+                    ),
                     "Name one of its outputs, or add it there.",
                 )
+
+
+def _others(known, item):
+    names = ", ".join(sorted(set(known) - {item.id}))
+    return say("Name one of: {names}.", names=names or words("(none)"))
 
 
 def measured_on(item, evaluate):
@@ -185,15 +205,15 @@ def _evaluations(task):
                 able = sorted(one for (whose, one), there in withheld.items() if there and whose == owner)
                 yield problem_of(
                     f"{where}.evaluate.input",
-                    f"{name} is no input of {owner} with a holdout.",
-                    f"Inputs with one: {', '.join(able) or 'none; add holdout to one'}.",
+                    say("{input} is no input of {component} with a holdout.", input=name, component=owner),
+                    say("Inputs with one: {names}.", names=", ".join(able) or words("none; add holdout to one")),
                 )
             else:
                 yield from _method(where, made.evaluate, holdout)
             if not made.collect:
                 yield problem_of(
                     f"{where}.collect",
-                    f"{made.name} is measured at home, so it must come home.",
+                    say("{output} is measured at home, so it must come home.", output=made.name),
                     "Drop collect: false.",
                 )
 
@@ -238,7 +258,12 @@ def _gangs(task):
             if waits and item.id not in reach[item.id]:
                 yield problem_of(
                     f"{item.field}.gang",
-                    f"{item.id} waits for {waits[0]}, and both start together in gang {gang}.",
+                    say(
+                        "{component} waits for {other}, and both start together in gang {gang}.",
+                        component=item.id,
+                        other=waits[0],
+                        gang=gang,
+                    ),  # fmt: skip
                     "Take one of them out of the gang, or drop the need.",
                 )
 
@@ -259,7 +284,7 @@ def _cycles(task):
             current = step
         yield problem_of(
             f"{task.component(path[0]).field}.needs",
-            f"the needs go round in a circle: {' → '.join(path)}.",
+            say("the needs go round in a circle: {path}.", path=" → ".join(path)),
             "Drop one of these needs.",
         )
         return
@@ -282,6 +307,6 @@ def _gang_cycles(task, direct):
         first = [item for item in task.components if unit[item.id] == left[0]][0]
         yield problem_of(
             f"{first.field}.gang",
-            f"{' and '.join(left)} wait for each other's members.",
+            say("{names} wait for each other's members.", names=join(" and ", left)),
             "Members of a gang start together: split it.",
         )

@@ -16,6 +16,8 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ...module_utils.said import say
+from ...module_utils.said import words
 from . import catalogue
 from .timeline import epoch
 
@@ -95,7 +97,7 @@ def run_time(component, pool, nodes):
 def _run_time(work, max_wall_s, cards, nodes, accelerator):
     if work is None:
         seconds = max_wall_s or ASSUMED_RUN_S
-        return Run(seconds, (f"the task says nothing of its work: {seconds} s assumed",))
+        return Run(seconds, (say("the task says nothing of its work: {n} s assumed", n=seconds),))
     if work.duration_s is not None:
         return Run(work.duration_s)
     doublings = max(0, nodes - 1).bit_length()
@@ -104,13 +106,15 @@ def _run_time(work, max_wall_s, cards, nodes, accelerator):
     if work.pflop is not None:
         peak = _peak(accelerator)
         if peak is None:
-            return Run(None, why=f"the speed of {name} is not known, and the work is given in pflop")
+            return Run(
+                None, why=say("the speed of {card} is not known, and the work is given in pflop", card=name or "CPU")
+            )
         operations = Fraction(str(work.pflop)) * 1000
         return Run(_whole(operations / (rate * peak * PFLOP_EFFICIENCY)))
     seconds = Fraction(str(work.accelerator_hours)) * 3600 / rate
     ratio = _ratio(accelerator, work.on)
     if ratio is None:
-        note = f"how fast {name} is against {work.on} is not known: reckoned as equal"
+        note = say("how fast {card} is against {other} is not known: reckoned as equal", card=name, other=work.on)
         return Run(_whole(seconds), (note,))
     return Run(_whole(seconds / ratio))
 
@@ -186,17 +190,22 @@ def risk_of(pool, now):
     age = age_s(pool, now) or 0
     state = state_of(pool, now)
     if state in ("stale", "partial"):
-        found.append((30 if state == "stale" else 10, f"facts of {pool.id} are {state}"))
+        found.append(
+            (30 if state == "stale" else 10, say("facts of {pool} are {state}", pool=pool.id, state=words(state)))
+        )
     if age >= 60:
-        found.append((min(20, age // 60), f"facts of {pool.id} are {age // 60} min old"))
+        found.append((min(20, age // 60), say("facts of {pool} are {n} min old", pool=pool.id, n=age // 60)))
     for alarm in sorted(pool.alarms, key=lambda one: one.id):
         points = ALARM_POINTS.get(alarm.severity, 2)
         if points:
-            found.append((points, f"{pool.id} has a {alarm.severity} alarm: {alarm.name}"))
+            kind = words(alarm.severity)
+            told = say("{pool} has a {severity} alarm: {alarm}", pool=pool.id, severity=kind, alarm=alarm.name)
+            found.append((points, told))
     if pool.queue.pending and pool.queue.wait_s is None:
-        found.append((5, f"{pool.queue.pending} jobs wait at {pool.id}, how long is not known"))
+        waiting = say("{n} jobs wait at {pool}, how long is not known", n=pool.queue.pending, pool=pool.id)
+        found.append((5, waiting))
     if cards_of(pool) is None and pool.accelerator:
-        found.append((5, f"how many cards {pool.id} has is not known"))
+        found.append((5, say("how many cards {pool} has is not known", pool=pool.id)))
     return sum(points for points, _reason in found), tuple(reason for _points, reason in found)
 
 

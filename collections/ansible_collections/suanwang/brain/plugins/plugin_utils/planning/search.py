@@ -19,7 +19,6 @@ from .network import CONTROLLER
 from .network import transfer_fen
 from .network import transfer_s
 from .timeline import FOREVER
-from .timeline import Profile
 
 # Activities that local search may place in all: about 100 decodes of 100 components.
 WORK = 40_000
@@ -85,7 +84,7 @@ class _Greedy:
         profile = self.profiles.get(key)
         if profile is None:
             if key[0] == "link":
-                base = self.problem.held.get(key[1]) or Profile((1,))
+                base = self.problem.link(key[1])
             else:
                 base = self.problem.capacity[key]
             profile = self.profiles[key] = base.copy()

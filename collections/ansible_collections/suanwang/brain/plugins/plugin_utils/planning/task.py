@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from ...module_utils.errors import Invalid
+from ...module_utils.said import say
+from ...module_utils.said import words
 from .rules import problems_of
 from .sentences import plain_problems
 from .sentences import problem_of
@@ -150,7 +152,7 @@ class Constraints:
 
 @dataclass(frozen=True)
 class Task:
-    """What a user asks for. components are sorted by id."""
+    """What a user asks for. components are sorted by id. priority: 0 to 9, 9 first; of launches that wait."""
 
     name: str
     tenant: str
@@ -158,6 +160,7 @@ class Task:
     deployment: str | None = None
     constraints: Constraints = Constraints()
     weights: dict[str, float] = field(default_factory=dict)
+    priority: int = 5
 
     def component(self, name):
         """Return the component of that id, or None."""
@@ -256,11 +259,11 @@ def _type_problem(data):
         if isinstance(deadline, datetime.date):  # YAML reads an unquoted time as a time
             return [problem_of("constraints.deadline", "is a YAML time, not text.", "Put it in quotes.")]
         return []
-    kind = "nothing" if data is None else {list: "a list", str: "text"}.get(type(data))
+    kind = words("nothing") if data is None else {list: words("a list"), str: words("text")}.get(type(data))
     return [
         problem_of(
             "",
-            f"A task is a mapping with name, tenant and components; this is {kind or 'a value'}.",
+            say("A task is a mapping with name, tenant and components; this is {kind}.", kind=kind or words("a value")),
             "Start from examples/digits/task.yml.",
         )
     ]
@@ -293,6 +296,7 @@ def _build(data):
         components=tuple(components),
         constraints=Constraints(**limits),
         weights=dict(sorted(data.get("weights", {}).items())),
+        priority=data.get("priority", Task.priority),
     )
 
 

@@ -9,6 +9,8 @@ import bisect
 import datetime
 import math
 
+from ...module_utils.said import say
+
 FOREVER = 1 << 40
 
 
@@ -31,15 +33,15 @@ def human(seconds):
     """Return a length of time for people: ``74 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
     seconds = int(seconds)
     if seconds < 120:
-        return f"{seconds} s"
+        return say("{n} s", n=seconds)
     minutes = -(-seconds // 60)
     if minutes < 120:
-        return f"{minutes} min"
+        return say("{n} min", n=minutes)
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+        return say("{h} h {m} min", h=hours, m=minutes) if minutes else say("{h} h", h=hours)
     days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
+    return say("{d} d {h} h", d=days, h=hours) if hours else say("{d} d", d=days)
 
 
 class Profile:

@@ -1,4 +1,4 @@
-"""Pictures as SVG, made here: no script draws them. Colours are classes, since a page allows no inline style."""
+"""What is planned and what runs: timeline, graph of components, share bar."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from markupsafe import escape
 from markupsafe import Markup
 
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.timeline import human
+
+from .shapes import word
 
 ROW = 40
 TICKS = 4
@@ -42,10 +44,10 @@ def _row(row, y, finish, unit):
     yield f'<text class="name" x="0" y="{y + 13}">{escape(row["name"])}'
     yield f'<tspan class="where" dx="8">{escape(row["where"] or "")} · {escape(length)}</tspan></text>'
     real = row.get("real_start_s")
-    yield _bar("plan" if real is not None else f"bar k-{_word(row['kind'])}", row["start_s"], row["end_s"], finish, y)
+    yield _bar("plan" if real is not None else f"bar k-{word(row['kind'])}", row["start_s"], row["end_s"], finish, y)
     if real is not None:
         end = row.get("real_end_s") or real
-        yield _bar(f"bar s-{_word(row.get('state') or '')}", real, max(end, real), finish, y)
+        yield _bar(f"bar s-{word(row.get('state') or '')}", real, max(end, real), finish, y)
     yield "</g>"
 
 
@@ -91,7 +93,7 @@ def _edge(start, end):
 
 
 def _node(node, x, y):
-    state = _word(node.get("state") or "planned")
+    state = word(node.get("state") or "planned")
     name, note = escape(node["id"]), escape((node.get("note") or node["kind"])[:26])
     return (
         f'<a href="#c-{name}"><g class="node s-{state}"><title>{name}: {escape(node["kind"])}</title>'
@@ -99,11 +101,6 @@ def _node(node, x, y):
         f'<text class="name" x="{x + 12}" y="{y + 20}">{name}</text>'
         f'<text class="where" x="{x + 12}" y="{y + 37}">{note}</text></g></a>'
     )
-
-
-def _word(text):
-    """A state or kind as a class name."""
-    return "".join(letter if letter.isalnum() else "-" for letter in text.lower())
 
 
 def bar(part, whole, title):

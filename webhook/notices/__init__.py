@@ -1,0 +1,1 @@
+"""Telling people what waits for them and how it ended: mail, and robots of WeCom and DingTalk groups."""
