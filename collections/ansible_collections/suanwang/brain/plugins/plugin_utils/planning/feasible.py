@@ -10,7 +10,6 @@ safety (network reach, data level, pool state).
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 from ...module_utils.said import join
@@ -273,7 +272,7 @@ def _accelerator(asked, pool):
     if card is None:
         sentence = say("{pool} has no accelerators, {cards} were asked for", pool=pool.id, cards=asked.accelerators)
         yield No("accelerator", sentence, "resources.accelerators", "Ask for no accelerators")
-    elif not accelerator_fits(asked.accelerator, card):
+    elif not catalogue.fits(asked.accelerator, card):
         sentence = say(
             "{pool} has {card} ({kind}), {asked} was asked for",
             pool=pool.id,
@@ -282,16 +281,6 @@ def _accelerator(asked, pool):
             asked=asked.accelerator,
         )
         yield No("accelerator", sentence, "resources.accelerator", say("Ask for {model} or any", model=card.model))
-
-
-@functools.lru_cache(maxsize=4096)
-def accelerator_fits(asked, card):
-    """Return whether a pool's card is what was asked for: a model, a kind, any, or a native name."""
-    word = (asked or "any").strip().lower()
-    if word in ("any", card.kind, card.model.lower(), card.native.lower()):
-        return True
-    known = catalogue.model(word)
-    return known is not None and known.name == card.model.lower()
 
 
 def _runtime(component, pool):
