@@ -40,13 +40,15 @@ def _leased(plan):
 
 def _progress(journal, plan):
     """Return (when the run began or None, components that have ended; None where nothing of it is left)."""
-    begun, ended = None, set()
+    begun, ended, kept_goes = None, set(), False
     for event in journal:
         if event["event"] == "loaded":
             begun, ended = begun or event["at"], set()
+            # Of a release: the deployment's own has parts, namely what it kept; a run's leaves that as it is.
+            kept_goes = event.get("purpose") == "release" and event.get("only")
         elif ended is not None and event["event"] == "end" and event["state"] == "succeeded":
             ended.add(event["component"])
         elif event["event"] == "closed" and event["state"] in ("succeeded", "released"):
-            over = event["state"] == "released" or not _leased(plan)
+            over = kept_goes or not _leased(plan)
             ended = None if over else {item["id"] for item in plan["components"]}
     return begun, ended
