@@ -263,6 +263,9 @@ class Plan(Out):
     needed: int
     approvers: list[str]
     decisions: list[Decision]
+    carried: str = Field(
+        description="Plan, approvals and estimate as one word, for `-e plan=` where no store is shared."
+    )
 
 
 # -- judging ---------------------------------------------------------------------------------------------
@@ -391,25 +394,3 @@ class Quota(Out):
 
 class Quotas(Out):
     items: list[Quota]
-
-
-# -- audit -----------------------------------------------------------------------------------------------
-class AuditEntry(Out):
-    number: int
-    at: Time
-    actor: str
-    action: str
-    object: str
-    details: dict[str, Any]
-    before: str
-    hash: str
-
-
-class Audit(Page):
-    items: list[AuditEntry]
-
-
-class Verified(Out):
-    rows: int
-    good: bool
-    sentence: str
