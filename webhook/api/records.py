@@ -312,6 +312,10 @@ class Run(Task):
     models: list[dict[str, Any]] = []
     #: where machines that stay are reached: component, machine, port, private and public {address, port}
     endpoints: list[dict[str, Any]] = []
+    #: where a model that is served answers: component, url, replicas, and requests, median_ms, worst_ms, status
+    services: list[dict[str, Any]] = []
+    #: how far apart the members of a gang started: gang, skew_s, allowed_s, starts {component: epoch s}
+    gangs: list[dict[str, Any]] = []
 
 
 class Runs(Page):

@@ -85,4 +85,6 @@ def run(found):
         launches=[records.Launch.model_validate(one) for one in found["launches"]],
         models=found["models"],
         endpoints=found["endpoints"],
+        services=found["services"],
+        gangs=found["gangs"],
     )

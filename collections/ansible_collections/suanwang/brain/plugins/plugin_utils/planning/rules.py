@@ -10,6 +10,9 @@ from ...module_utils.said import say
 from ...module_utils.said import words
 from .sentences import problem_of
 
+#: What a deployment keeps.
+STAYS = ("provision", "serve")
+
 
 def problems_of(task):
     """Return the broken rules of a built task, in the order of the rules; cycles only where all else holds."""
@@ -109,7 +112,7 @@ def _resources(task):
                 "work in accelerator hours or pflop needs cards, and none is asked for.",
                 "Set resources.accelerators, or give duration_s.",
             )
-        if item.kind in ("train", "infer", "run") and not (item.code or item.image):
+        if item.kind in ("train", "infer", "run", "serve") and not (item.code or item.image):
             yield problem_of(
                 f"{item.field}.code",
                 say("{kind} has nothing to run.", kind=item.kind),
@@ -118,9 +121,11 @@ def _resources(task):
 
 
 def _kept(task):
-    """What is made to stay has an owner, the deployment, and an end; and nothing is run on it."""
+    """What is made to stay has an owner, the deployment, and an end; machines run nothing, and a service never ends."""
     for item in task.components:
-        if item.kind != "provision":
+        if item.kind == "serve" and item.ports:
+            yield problem_of(f"{item.field}.ports", "a serve component has no ports.", "It answers at SWB_PORT.")
+        if item.kind not in STAYS:
             for name in ("lease_s", "ports"):
                 if getattr(item, name):
                     yield problem_of(
@@ -132,7 +137,9 @@ def _kept(task):
         if not task.deployment:
             yield problem_of(
                 "deployment",
-                say(
+                say("{component} serves a model, and no deployment is named that owns it.", component=item.id)
+                if item.kind == "serve"
+                else say(
                     "{component} makes machines that stay, and no deployment is named that owns them.",
                     component=item.id,
                 ),
@@ -145,10 +152,12 @@ def _kept(task):
                 "Give seconds.",
             )
         for name in ("code", "inputs", "outputs", "work", "gang"):
-            if getattr(item, name):
+            if getattr(item, name) and not (item.kind == "serve" and name in ("code", "inputs")):
                 yield problem_of(
                     f"{item.field}.{name}",
-                    say("{component} makes machines, and runs nothing on them.", component=item.id),
+                    say("{component} answers until it is ended.", component=item.id)
+                    if item.kind == "serve"
+                    else say("{component} makes machines, and runs nothing on them.", component=item.id),
                     "Leave it out, or run work with kind: run.",
                 )
 
