@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apiflask import APIBlueprint
 from pydantic import BaseModel
 from pydantic import Field
@@ -21,6 +23,27 @@ class Asked(BaseModel):
     object: str | None = Field(default=None, max_length=200)
     after: int | None = Field(default=None, ge=1, le=2**53)
     limit: int = Field(default=100, ge=1, le=500)
+
+
+class AuditEntry(records.Out):
+    number: int
+    at: records.Time
+    actor: str
+    action: str
+    object: str
+    details: dict[str, Any]
+    before: str
+    hash: str
+
+
+class Audit(records.Page):
+    items: list[AuditEntry]
+
+
+class Verified(records.Out):
+    rows: int
+    good: bool
+    sentence: str
 
 
 def rows(here, asked):
@@ -44,16 +67,16 @@ def verified(here):
 
 @blueprint.get("")
 @blueprint.input(Asked, location="query", arg_name="asked")
-@blueprint.output(records.Audit)
+@blueprint.output(Audit)
 def index(asked):
     """List what was done, newest first."""
     found, after = rows(desk(), asked)
-    return records.Audit(items=found, after=after)
+    return Audit(items=found, after=after)
 
 
 @blueprint.get("/verify")
-@blueprint.output(records.Verified)
+@blueprint.output(Verified)
 def verify():
     """Check the chain of hashes."""
     count, wrong = verified(desk())
-    return records.Verified(rows=count, good=wrong is None, sentence=wrong or "every row is there, and unchanged")
+    return Verified(rows=count, good=wrong is None, sentence=wrong or "every row is there, and unchanged")

@@ -68,6 +68,7 @@ def plan(desk, found, log):
         quotas=found["quotas"],
         needed=found["needed"],
         approvers=found["approvers"],
+        carried=found["carried"],
         decisions=[
             records.Decision.model_validate(one)
             for one in tasks.decisions(desk, found["task"].id)

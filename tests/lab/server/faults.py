@@ -1,17 +1,20 @@
 """Injected faults of a site's front: what a network, a proxy or a token does to a client.
 
-kinds: ``latency`` {seconds}, ``status`` {code, retry_after}, ``cut``, ``lost_answer``, ``token_expiry``,
-``partial`` {keep}, ``frozen``, ``dead``,
+kinds: ``latency`` {seconds}, ``status`` {code, retry_after: null for none}, ``cut``, ``lost_answer``, ``token_expiry``,
+``partial`` {keep}, ``frozen``, ``dead``; ``reply`` {code, text, headers} in the place of an answer, ``torn`` (half of a
+body, and the end), ``rewrite`` {old, new} of what a body says, ``again`` (what a path said first, whatever the page),
 ``node_down`` {node: 0 or 1, behind a load balancer}. ``n`` limits a kind to that many requests (default: until
-healed), ``path`` to URLs that contain it. On the SSH side: ``ssh_cut`` {after_bytes} ends the connection in the middle
-of a transfer, ``corrupt`` changes a byte of what is uploaded, ``disk_full`` refuses every write. Faults of the cluster
-itself (nodes, jobs, daemons) are in `tests.lab.slurm.troubles`.
+healed), ``path`` to URLs that contain it. On the SSH side:
+``ssh_cut`` {after_bytes} ends the connection in the middle of a transfer, ``corrupt`` changes a byte of what is
+uploaded, ``disk_full`` refuses every write. Faults of the cluster itself (nodes, jobs, daemons) are in
+`tests.lab.slurm.troubles`.
 """
 
 import threading
 import time
 
 FRONT = {"latency", "status", "cut", "lost_answer", "token_expiry", "partial", "frozen", "dead", "node_down",
+         "reply", "torn", "rewrite", "again",
          "ssh_cut", "corrupt", "disk_full"}  # fmt: skip
 #: a lost answer is only of interest after a write
 DEFAULT_PATH = {"lost_answer": "/job/submit"}

@@ -71,7 +71,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "Close")
             self.close_connection = True
         self.end_headers()
-        self.wfile.write(payload)
+        self.wfile.write(payload[: len(payload) // 2] if answer.torn else payload)
+        if answer.torn:
+            raise Cut
 
     do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = _serve
 
@@ -148,6 +150,8 @@ def faulty(respond, faults, counters, changes=_changes):
     changes(method, path): whether such a request is a write.
     """
 
+    first = {}
+
     def answer(method, target, headers, body, peer):
         path = target.partition("?")[0]
         write = changes(method, path)
@@ -157,14 +161,25 @@ def faulty(respond, faults, counters, changes=_changes):
         if faults.take("cut", path):
             raise Cut
         if status := faults.take("status", path):
-            code = int(status.get("code", 503))
-            again = {"Retry-After": str(status.get("retry_after", 1))}
-            return Answer(code, "Try again later", again if code in (429, 503) else {}, close=True)
+            code, wait = int(status.get("code", 503)), status.get("retry_after", 1)
+            again = {"Retry-After": str(wait)} if code in (429, 503) and wait is not None else {}
+            return Answer(code, "Try again later", again, close=True)
+        if reply := faults.take("reply", path):
+            return Answer(int(reply["code"]), reply["text"].encode(), reply.get("headers", {}), close=True)
         found = respond(method, target, headers, body, expired=bool(faults.take("token_expiry", path)))
         if write and faults.take("lost_answer", path):
             raise Cut
         if isinstance(found.body, dict) and (short := faults.take("partial", path)):
             found.body = front.shorten(found.body, short)
+        if isinstance(found.body, (dict, list)):
+            if change := faults.take("rewrite", path):
+                said = json.dumps(found.body, ensure_ascii=False)
+                found.body = json.loads(said.replace(change["old"], change["new"]))
+            if found.status < 300 and faults.take("again", path):
+                found.body = first.setdefault(path, found.body)
+            found.torn = bool(faults.take("torn", path))
+        if not faults.as_dict().get("again"):
+            first.clear()
         return found
 
     return answer

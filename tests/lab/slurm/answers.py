@@ -71,6 +71,8 @@ class Answer:
     body: dict | str | None
     headers: dict = field(default_factory=dict)
     close: bool = False
+    #: the connection ends in the middle of the body
+    torn: bool = False
 
 
 def text(status: int, message: str) -> Answer:

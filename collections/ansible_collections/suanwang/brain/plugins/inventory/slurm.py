@@ -10,7 +10,7 @@ version_added: 0.1.0
 author: SuanWang Brain contributors (@suanwang-brain)
 description:
   - Reads every endpoint whose C(platform) is C(slurm) through slurmrestd and makes each partition a host.
-  - Slurm 22.05 (API v0.0.38) was tested; the version is discovered.
+  - Slurm 22.05 (API v0.0.38) and 24.11 (v0.0.42) were tested; the version is discovered.
   - A pool is a host named C(<site>-<platform>-<pool>). All pools are in the group C(brain_pools), and in C(site_*),
     C(platform_*), C(accelerator_*), C(arch_*) and C(state_*).
   - The variables carry the prefix C(brain_); identity is C(brain_pool_id). Unknown is C(null), never 0.

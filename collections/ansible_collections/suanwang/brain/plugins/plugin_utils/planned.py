@@ -140,7 +140,8 @@ def dataset(run_pass, component, state):
     datum = component["datum"]
     if "from" in datum:
         return _handed_on(run_pass, component, placed)
-    source = datum["file"].get("source") or str(run_pass.store.object_path(datum["file"]["sha256"]))
+    kept = run_pass.store.object_path(datum["file"]["sha256"])
+    source = str(kept) if kept.is_file() else datum["file"].get("source", str(kept))
     return [
         {
             **_place(run_pass, placed),

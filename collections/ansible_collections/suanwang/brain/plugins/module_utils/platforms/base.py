@@ -55,6 +55,8 @@ class Platform:
     http session and the endpoint that moves files. A subclass fills the class attributes and the verbs it has.
     """
 
+    #: Every verb there is; `can` says which of them it has.
+    VERBS = tuple(VERBS)
     NAME = ""
     NAME_RULE = NameRule(64, "A-Za-z0-9._-")
     FIND_BY_NAME = "none"
@@ -93,6 +95,9 @@ class Platform:
     def runs_jobs(cls, endpoint):
         """Return whether work of plans can be placed at an endpoint of this platform."""
         return cls.can("submit") is None
+
+    def mend(self, error):
+        """Return which line of a site's own table an error is about, or the table; None where there is no table."""
 
     def refuse(self, verb):
         raise Unsupported(f"{self.NAME} cannot {verb}: {self.can(verb)}", site=self.site.id, request=verb)

@@ -326,7 +326,9 @@ def newest(rows, name):
 
     def never_was(row):
         nowhere = row["nodes"] in (None, "", "None assigned")
-        return nowhere and row["reason"] == "BadConstraints" and "FAILED" in words(row["state"])
+        # The history of 24.11 leaves the reason out (seen); what had no node and no start never was either.
+        why = row["reason"] == "BadConstraints" or not num(row["started"])
+        return nowhere and why and "FAILED" in words(row["state"])
 
     found = [row for row in rows if row["name"] == name and not never_was(row)]
     return max(found, key=lambda row: (num(row["submitted"], 0), row["id"]), default=None)

@@ -62,6 +62,7 @@ NEEDS = {
 FILES = "home stat mkdir upload download remove".split()
 #: What no profile can say.
 ABSENT = {
+    "usage": "no profile measures; a monitoring endpoint of the site tells what is used.",
     "set_quota": "a tenant's account does not set its own limits.",
     **dict.fromkeys(("reserve", "reservation", "release"), "this profile language has no reservations."),
     **dict.fromkeys(("create_instance", "instance", "delete_instance"), "it gives nodes to jobs, and no machines."),

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 
+from .. import configfile
 from .. import nodefacts
 from ..errors import BrainError
 from ..errors import Invalid
@@ -34,6 +35,8 @@ from .talk import Talk
 
 SUBMIT_S = 40
 POLL_S = 0.5
+#: kind of row → fields without which it says nothing
+NEEDED = {"pool": ("name",), "node": ("name", "pools", "cpu"), "job": ("id", "name", "state")}
 
 
 class Profiled(Platform):
@@ -75,6 +78,26 @@ class Profiled(Platform):
     @classmethod
     def check_endpoint(cls, folder, endpoint):
         cls.checked_profile(folder, endpoint.profile)
+
+    # -- what a site's own table says wrong ----------------------------------------------------------
+    def mend(self, error):
+        """Return the line of the profile that made the request of an error; the profile where none is known."""
+        request = error.request if error else None
+        if error and "keys" in error.details:
+            return self._place(*error.details["keys"])
+        for noun, entry in self.profile["paths"].items():
+            if request == f"{entry['method']} {entry['path']}":
+                return self._place("paths", noun)
+        login = self.profile["auth"].get("login")
+        if login and request == f"{login['method']} {login['path']}":
+            return self._place("auth", "login")
+        return self._place()
+
+    def _place(self, *keys):
+        if not self.endpoint.profile:
+            return f"the shipped profile of {self.NAME}: {'.'.join(keys)}".removesuffix(": ")
+        file = self.connection.config.folder / self.endpoint.profile
+        return f"{configfile.place(file, keys)}: {'.'.join(keys)}" if keys else str(file)
 
     # -- perception ----------------------------------------------------------------------------------
     def ping(self):
@@ -232,6 +255,16 @@ class Profiled(Platform):
         found = self.talk.rows(noun, fields, strict=False)
         if found.short:
             missed.append(f"{noun}: {found.short}")
+        for field in NEEDED[fields]:
+            if found.rows and all(row.get(field) is None for row in found.rows):
+                keys = ["fields", fields, field]
+                raise Invalid(
+                    f"{'.'.join(keys)} of the profile gives nothing in any of {len(found.rows)} rows.",
+                    site=self.site.id,
+                    request=f"{self.profile['paths'][noun]['method']} {self.profile['paths'][noun]['path']}",
+                    way_out=f"Correct it: {self._place(*keys)}.",
+                    details={"keys": keys},
+                )
         return found.rows
 
     def _or_missed(self, verb, call, missed):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .alarm import ALARM_INFO
 from .artifact import ARTIFACT
+from .conformance import CONFORMANCE_INFO
 from .dataset import DATASET
 from .dataset import DATASET_INFO
 from .inference_service import INFERENCE_SERVICE
@@ -25,6 +26,7 @@ from .reservation import RESERVATION_INFO
 VERBS = {
     "alarm_info": ALARM_INFO,
     "artifact": ARTIFACT,
+    "conformance_info": CONFORMANCE_INFO,
     "dataset": DATASET,
     "dataset_info": DATASET_INFO,
     "inference_service": INFERENCE_SERVICE,

@@ -123,21 +123,32 @@ def _kept(task):
         if item.kind != "provision":
             for name in ("lease_s", "ports"):
                 if getattr(item, name):
-                    yield problem_of(f"{item.field}.{name}", f"a {item.kind} component has no {name}.", "Leave it out.")
+                    yield problem_of(
+                        f"{item.field}.{name}",
+                        say("a {kind} component has no {name}.", kind=item.kind, name=name),
+                        "Leave it out.",
+                    )
             continue
         if not task.deployment:
             yield problem_of(
                 "deployment",
-                f"{item.id} makes machines that stay, and no deployment is named that owns them.",
+                say(
+                    "{component} makes machines that stay, and no deployment is named that owns them.",
+                    component=item.id,
+                ),
                 "Name one: a later task of it changes them, and release.yml -e deployment=NAME removes them.",
             )
         if not item.lease_s:
-            yield problem_of(f"{item.field}.lease_s", f"nothing says how long {item.id} stays.", "Give seconds.")
+            yield problem_of(
+                f"{item.field}.lease_s",
+                say("nothing says how long {component} stays.", component=item.id),
+                "Give seconds.",
+            )
         for name in ("code", "inputs", "outputs", "work", "gang"):
             if getattr(item, name):
                 yield problem_of(
                     f"{item.field}.{name}",
-                    f"{item.id} makes machines, and runs nothing on them.",
+                    say("{component} makes machines, and runs nothing on them.", component=item.id),
                     "Leave it out, or run work with kind: run.",
                 )
 
@@ -218,11 +229,18 @@ def _method(where, evaluate, holdout):
     """What a method needs beside the figure that is asked for."""
     missing = [name for name in ("weights", "bias") if getattr(evaluate, name) is None]
     if evaluate.method == "linear_argmax" and missing:
-        yield problem_of(f"{where}.evaluate.{missing[0]}", "is missing.", f"Name the array of {' and '.join(missing)}.")
+        yield problem_of(
+            f"{where}.evaluate.{missing[0]}",
+            "is missing.",
+            say("Name the array of {names}.", names=join(" and ", missing)),
+        )
     wanted = "modulo and remainder" if evaluate.method == "linear_argmax" else "column"
     if bool(holdout.column) == (evaluate.method == "linear_argmax"):
-        said = f"{evaluate.method} is measured on a holdout of {wanted}, and {evaluate.input} has another."
-        yield problem_of(f"{where}.evaluate.method", said, f"Give that input a holdout of {wanted}.")
+        said = say(
+            "{method} is measured on a holdout of {wanted}, and {input} has another.",
+            method=evaluate.method, wanted=wanted, input=evaluate.input,
+        )  # fmt: skip
+        yield problem_of(f"{where}.evaluate.method", said, say("Give that input a holdout of {wanted}.", wanted=wanted))
 
 
 def _reach(task):

@@ -79,7 +79,7 @@ def nodes_of(resources, pool):
 def run_time(component, pool, nodes):
     """Return the Run of a component on a pool: of machines that stay, until they are there."""
     if component.kind == "provision":
-        return Run(MACHINE_START_S, (f"a machine is taken to start within {MACHINE_START_S} s",))
+        return Run(MACHINE_START_S, (say("a machine is taken to start within {n} s", n=MACHINE_START_S),))
     return _run_time(
         component.work,
         component.max_wall_s,
