@@ -15,6 +15,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unaut
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unreachable
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unsupported
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms import slurm_text as text
+from ansible_collections.suanwang.brain.plugins.module_utils.shell import Done
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs.quota import QUOTA
 
 PLATFORM = "slurm"
@@ -81,6 +82,15 @@ def test_it_is_one_command_for_this_cluster_alone():
 def test_what_cannot_be_set_is_told(wanted, kinds, kind, words):
     with pytest.raises(kind, match=words):
         text.limit_words("demo", "hunan", wanted, kinds)
+
+
+@pytest.mark.parametrize("done", [
+    Done(1, " Nothing modified\n", ""),  # 22.05
+    Done(1, "", "sacctmgr: error: Request didn't affect anything\n"
+                " Error with request: Data has not changed since time specified\n"),  # 24.11
+])  # fmt: skip
+def test_both_releases_say_in_their_way_that_there_is_no_such_account(done):
+    assert type(text.refusal(done)) is NotFound and "native_account" in text.refusal(done).way_out
 
 
 def test_an_account_that_is_not_there_is_told(platform):

@@ -104,9 +104,11 @@ NEVER_STARTS = re.compile(r"Per(Job|User|Node)|^(Partition(Config|NodeLimit|Time
 #: A job that could not be launched shows this number instead of a wait status.
 LAUNCH_FAILED = 4021
 NOT_ENDED = {"PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING"}
+_NO_ACCOUNT = NotFound, "Have the account made there, or correct native_account in tenants.yml."
 #: What scontrol and sacctmgr write, for they have no numbers → our class and the way out.
 SAID = {
-    "Nothing modified": (NotFound, "Have the account made there, or correct native_account in tenants.yml."),
+    "Nothing modified": _NO_ACCOUNT,
+    "didn't affect anything": _NO_ACCOUNT,  # 24.11; what is set to what it is does affect something (seen)
     "no TRES known": (Refused, "Have the site list it in AccountingStorageTRES."),
     "persistent connection": (Unreachable, "The accounting does not answer; ask the site."),
     "Duplicate reservation name": (Conflict, "Look at it; it is not touched."),
