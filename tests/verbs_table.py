@@ -20,6 +20,7 @@ REAL = {
     "slurm": (
         "tests/real/test_slurm_real.py",
         "tests/contract/test_platforms.py",
+        "tests/contract/test_quota.py",
         "tests/contract/test_reservations.py",
     ),
 }

@@ -15,6 +15,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils import jobfile
 from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils import sites
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import NotFound
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Refused
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unauthorized
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JOB_ENDED
@@ -207,6 +208,34 @@ def test_a_quota_is_a_reason_while_it_waits(slurm, work):
         until(lambda: platform.job(asked.name).state == "cancelled")
     finally:
         site.tool("sacctmgr", "-i", "modify", "account", "demo", "set", "GrpTRES=gres/npu=16")
+
+
+def test_a_quota_is_set_by_sacctmgr_and_a_job_counts_on_the_tenants_account(slurm, work):
+    platform, spec = work("hunan")
+    site = slurm.site("hunan")
+
+    def kept():
+        show = ("sacctmgr", "-nP", "show", "assoc", "where", "account=demo", "user=", "format=GrpTRES,GrpSubmitJobs")
+        return site.tool(*show).splitlines()[0]
+
+    try:
+        platform.set_quota("demo", {"accelerators": 4, "cpu": 64, "memory_gib": 512, "jobs": 10})
+        assert kept() == "cpu=64,gres/npu=4,mem=512G|10"
+        limits = {quota.resource: quota.limit for quota in platform.quota() if quota.user is None}
+        assert limits == {"accelerators": 4, "cpu": 64, "memory_gib": 512, "jobs": 10}
+        platform.set_quota("demo", {"nodes": 2})
+        assert kept() == "cpu=64,gres/npu=4,mem=512G,node=2|10"
+        with pytest.raises(NotFound) as caught:
+            platform.set_quota("nobodys", {"cpu": 1})
+        assert "native_account" in caught.value.way_out
+        asked = spec()
+        platform.submit(asked)
+        until(lambda: platform.job(asked.name).state == "succeeded")
+        (number,) = site.copies(asked.name)
+        assert site.tool("sacct", "-n", "-X", "-P", "-j", number, "-o", "Account").strip() == "demo"
+    finally:
+        gone = "GrpTRES=gres/npu=16,cpu=-1,mem=-1,node=-1"
+        site.tool("sacctmgr", "-i", "modify", "account", "demo", "set", gone, "GrpSubmitJobs=-1")
 
 
 def test_a_signal_is_128_and_its_number(work):

@@ -20,6 +20,7 @@ ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 #: commands that change something or not, by their words
 SOMETIMES = {
     "scontrol": lambda words: next((w for w in words if not w.startswith("-")), "") in ("show", "ping", "version"),
+    "sacctmgr": lambda words: next((w for w in words if not w.startswith("-")), "") in ("show", "list"),
     "djob": lambda words: not {"-T", "-S", "-R"} & set(words),
     "dsub": lambda words: "--help" in words,
     "dadmin": lambda words: "show" in words,

@@ -59,8 +59,8 @@ class Cluster:
     def is_admin(self, user: str) -> bool:
         return user in ("root", "slurm") or self.hardware["users"].get(user, {}).get("admin") == "Administrator"
 
-    def may_reserve(self, user: str) -> bool:
-        """As an Operator. What else that level may do (other people's jobs) is not played here."""
+    def is_operator(self, user: str) -> bool:
+        """May he reserve, and set limits? What else that level may do (other people's jobs) is not played here."""
         return self.is_admin(user) or self.hardware["users"].get(user, {}).get("admin") == "Operator"
 
     def account_for(self, user: str, wanted: str) -> str | None:
@@ -133,6 +133,7 @@ class Cluster:
                 for n in self.nodes.values()
             },
             "reservations": self.reservations,
+            "limits": self.limits,
         }  # fmt: skip
         path = self.folder / "state.json"
         part = path.with_name("state.json.part")
@@ -148,6 +149,7 @@ class Cluster:
         names = {f.name for f in dataclasses.fields(Job)}
         self.next_id = state["next_id"]
         self.reservations = state["reservations"]
+        self.limits = state.get("limits", self.limits)
         for row in state["jobs"]:
             job = Job(**{key: value for key, value in row.items() if key in names})
             self.history.append(job)

@@ -1,4 +1,4 @@
-"""Slurm's commands on the login node: squeue, sinfo, sacct, sbatch, scancel, scontrol.
+"""Slurm's commands on the login node: squeue, sinfo, sacct, sbatch, scancel, scontrol, sacctmgr.
 
 Each works on the same cluster as REST does. Words, texts and exit statuses are those of 22.05.8, seen, as far as the
 options below go; `--json` of squeue and sinfo ignores every filter, as there.
@@ -13,6 +13,7 @@ from tests.lab.slurm import ctld_api
 from tests.lab.slurm import ctld_view
 from tests.lab.slurm import dbd_api
 from tests.lab.slurm import options as submit_options
+from tests.lab.slurm import sacctmgr
 from tests.lab.slurm import scontrol
 from tests.lab.slurm import submit
 from tests.lab.slurm import tres
@@ -242,5 +243,6 @@ def scancel(cluster, request) -> str:
 
 COMMANDS = {
     "scontrol": lambda cluster, request: scontrol.run(cluster, request, request.words),
+    "sacctmgr": sacctmgr.run,
     "squeue": squeue, "sinfo": sinfo, "sacct": sacct, "sbatch": sbatch, "scancel": scancel,
 }  # fmt: skip

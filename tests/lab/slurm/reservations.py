@@ -16,7 +16,7 @@ GRACE_S = 600  # MAX_RESV_DELAY
 def make(cluster, user: str, name: str, start: int, minutes: int, users: list[str], partition: str, count: int = 0,
          wanted: str = "") -> None:  # fmt: skip
     """Reserve `count` nodes, or those named in `wanted`; SlurmError by number."""
-    if not cluster.may_reserve(user) or any(one not in cluster.hardware["users"] for one in users):
+    if not cluster.is_operator(user) or any(one not in cluster.hardware["users"] for one in users):
         raise SlurmError(2010)
     if start < time.time() - GRACE_S:
         raise SlurmError(2054)
@@ -62,7 +62,7 @@ def drop(cluster, user: str, name: str) -> None:
     """Delete; a job that runs in it or waits for it keeps it, one that is completing does not."""
     if name not in cluster.reservations:
         raise SlurmError(2053)
-    if not cluster.may_reserve(user):
+    if not cluster.is_operator(user):
         raise SlurmError(2010)
     if any(job.reservation == name and job.state not in FINAL for job in cluster.jobs.values()):
         raise SlurmError(2104)

@@ -15,6 +15,8 @@ from tests.lab.slurm.job import FINAL
 from tests.lab.slurm.job import Job
 
 TICK_S = 0.05
+#: TRES of a group limit → the reason of a job that waits for it; any other is a GRES
+GROUP_LIMITS = {"cpu": "AssocGrpCpuLimit", "mem": "AssocGrpMemLimit", "node": "AssocGrpNodeLimit"}
 DEPENDENCY = re.compile(r"^(after\w*):(\d+(?::\d+)*)$")
 
 
@@ -166,7 +168,7 @@ def over_quota(cluster, job: Job) -> str:
     used = cluster.used_by(job.account)
     for name, limit in limits.get("grp_tres", {}).items():
         if wants.get(name, 0) + used.get(name, 0) > limit:
-            return "AssocGrpGRES" if name.startswith("gres") else "AssocGrpCpuLimit"
+            return GROUP_LIMITS.get(name, "AssocGrpGRES")
     minutes = limits.get("grp_cpu_minutes")
     if minutes is not None and wants["cpu"] * job.time_limit > minutes:
         return "AssocGrpCPUMinutesLimit"

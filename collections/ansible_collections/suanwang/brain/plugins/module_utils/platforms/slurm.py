@@ -6,8 +6,9 @@
 Sources: Slurm 22.05.8 (Debian 12) and 24.11.5 (Debian 13), two clusters each, seen; their OpenAPI files. v0.0.39 is
 known from its file alone, and not spoken. Never verified: the states BOOT_FAIL, REVOKED and SUSPENDED, federations,
 power saving. Status codes are no judgement: 200 may hold a failure and 500 a plain "no"; the error numbers count.
-Reservations are made by `scontrol` on the login node that the site file names under `shell` (REST makes none before
-25.05), and are read by REST.
+Reservations are made by `scontrol` and limits set by `sacctmgr` on the login node that the site file names under
+`shell` (REST makes no reservation before 25.05), and are read by REST. sacctmgr ends with 0 where a number was none,
+and with 1 where there is no such account; what is set is read back.
 
 What the versions changed (22.05 serves v0.0.36 to 38, 24.11 serves v0.0.40 to 42; one FIELDS reads both):
 
@@ -87,7 +88,7 @@ FIELDS = {
 
 _SCONTROL = "SSH scontrol"
 
-_NO_SHELL = "reservations are made by scontrol, and the site file names no login node for it (`shell: <endpoint>`)."
+_NO_SHELL = "{} runs on a login node, and the site file names none (`shell: <endpoint>`)."
 _SERVE = "it runs jobs that end, and keeps no service that answers."
 _INSTANCE = "it gives nodes to jobs, and makes no machines."
 
@@ -100,7 +101,6 @@ class Slurm(Platform):
     FIND_BY_NAME = "scan"
     KEEPS_LABEL = False
     CAPABILITIES = {
-        "set_quota": "only an accounting Administrator sets limits, which no tenant's account is.",
         **dict.fromkeys(("serve", "inference_service", "unserve"), _SERVE),
         **dict.fromkeys(("create_instance", "instance", "delete_instance"), _INSTANCE),
     }
@@ -171,6 +171,16 @@ class Slurm(Platform):
     def quota(self):
         """Return the account's limits. Use is summed over jobs: slurmdbd's own is always null."""
         return [quota for _kind, quota in self._limits(self._rows("job", JOBS))]
+
+    def set_quota(self, account, limits):
+        """Set limits of an account at this cluster alone: GrpTRES, and GrpSubmitJobs for `jobs`. Needs an Operator."""
+        there = self._checked("GET", "slurmdb", CLUSTERS)["clusters"]
+        if len(there) != 1:
+            names = ", ".join(sorted(one["name"] for one in there)) or "none"
+            why = f"its accounting keeps several clusters or none ({names}), and which is ours is not known."
+            raise Refused(why, site=self.site.id, request=f"GET {CLUSTERS}", way_out="Have the site set the limit.")
+        kinds = {native.partition(":")[0] for node in self._nodes().values() for native in node.cards}
+        self._command("sacctmgr", "set_quota", text.limit_words(account, there[0]["name"], limits, kinds))
 
     # -- work --------------------------------------------------------------------------------------
     def job(self, name):
@@ -251,7 +261,7 @@ class Slurm(Platform):
     def reserve(self, spec):
         """Reserve nodes for our user. The partition's nodes are taken for equal."""
         self.NAME_RULE.check(spec.name)
-        self._scontrol("reserve", text.reservation_words(spec, self.account.user))
+        self._command("scontrol", "reserve", text.reservation_words(spec, self.account.user))
         made = self.reservation(spec.name)
         if made is None:
             why = f"the reservation {spec.name} was made, and is not shown."
@@ -269,16 +279,17 @@ class Slurm(Platform):
 
     def release(self, name):
         with contextlib.suppress(NotFound):
-            self._scontrol("release", ["delete", f"ReservationName={name}"])
+            self._command("scontrol", "release", ["delete", f"ReservationName={name}"])
 
-    def _scontrol(self, verb, words):
-        """Run scontrol, in UTC whatever the zone there; raise what it says where it did not do it."""
+    def _command(self, program, verb, words):
+        """Run a command of Slurm, in UTC whatever the zone there; raise what it says where it did not do it."""
         shell = self.connection.shell()
         if shell is None:
-            raise Unsupported(f"slurm cannot {verb} here: {_NO_SHELL}", site=self.site.id, request=verb)
-        done = shell.run(["scontrol", *words], timeout_s=SUBMIT_S, environment={"TZ": "UTC0"})
+            why = f"slurm cannot {verb} here: {_NO_SHELL.format(program)}"
+            raise Unsupported(why, site=self.site.id, request=verb)
+        done = shell.run([program, *words], timeout_s=SUBMIT_S, environment={"TZ": "UTC0"})
         if done.code:
-            raise text.refusal(done).at(self.site.id, _SCONTROL)
+            raise text.refusal(done).at(self.site.id, f"SSH {program}")
 
     # -- asking ------------------------------------------------------------------------------------
     def _headers(self):

@@ -104,8 +104,13 @@ NEVER_STARTS = re.compile(r"Per(Job|User|Node)|^(Partition(Config|NodeLimit|Time
 #: A job that could not be launched shows this number instead of a wait status.
 LAUNCH_FAILED = 4021
 NOT_ENDED = {"PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING"}
-#: What scontrol writes, for it has no numbers → our class and the way out.
+_NO_ACCOUNT = NotFound, "Have the account made there, or correct native_account in tenants.yml."
+#: What scontrol and sacctmgr write, for they have no numbers → our class and the way out.
 SAID = {
+    "Nothing modified": _NO_ACCOUNT,
+    "didn't affect anything": _NO_ACCOUNT,  # 24.11; what is set to what it is does affect something (seen)
+    "no TRES known": (Refused, "Have the site list it in AccountingStorageTRES."),
+    "persistent connection": (Unreachable, "The accounting does not answer; ask the site."),
     "Duplicate reservation name": (Conflict, "Look at it; it is not touched."),
     "Requested nodes are busy": (Refused, "Take another time, or fewer nodes."),
     "overlaps with another reservation": (Refused, "Take another time, or fewer nodes."),
@@ -114,7 +119,7 @@ SAID = {
     "Invalid time specified": (Refused, "That time is over by the clock there: propose again."),
     "Invalid partition name": (NotFound, "Take a partition that pool_info shows."),
     "Invalid user id": (Unauthorized, "Reservations take the level Operator there: have the site give it."),
-    "denied": (Unauthorized, "Reservations take the level Operator there: have the site give it."),
+    "denied": (Unauthorized, "That takes the level Operator there: have the site give it."),
     "authentication": (Unauthorized, "Have munge looked at on the login node."),
     "Unexpected message received": (Unreachable, "The controller does not answer; ask the site."),
     "Unable to contact": (Unreachable, "The controller does not answer; ask the site."),
@@ -428,6 +433,32 @@ def reservation_words(spec, user):
         f"PartitionName={spec.pool.rpartition('/')[2]}",
         f"NodeCnt={spec.nodes}",
     ]
+
+
+#: Our resource → what GrpTRES calls it, and the unit behind its number.
+TRES = {"cpu": ("cpu", ""), "memory_gib": ("mem", "G"), "nodes": ("node", "")}
+
+
+def limit_words(account, cluster, limits, kinds):
+    """Return what sacctmgr is told to set, resource → number; what is not named stays.
+
+    kinds: of the cluster's accelerators, without type (`npu`); a limit of `accelerators` is one of all types of it.
+    """
+    for resource, limit in limits.items():
+        if resource not in (*TRES, "accelerators", "jobs"):
+            known = ", ".join(sorted((*TRES, "accelerators", "jobs")))
+            raise Invalid(f"`limits.{resource}`: Slurm limits no {resource} of an account; it limits {known}.")
+        if limit != int(limit):
+            raise Invalid(f"`limits.{resource}` is {limit}, and Slurm counts in whole numbers.")
+    told = {TRES[one][0]: f"{int(limits[one])}{TRES[one][1]}" for one in sorted(limits) if one in TRES}
+    if "accelerators" in limits:
+        if len(kinds) != 1:
+            there = ", ".join(sorted(kinds)) or "none"
+            raise Refused(f"a limit of accelerators is one of their kind, and the cluster has {there}.")
+        told[f"gres/{min(kinds)}"] = int(limits["accelerators"])
+    found = [f"GrpTRES={','.join(f'{name}={count}' for name, count in told.items())}"] if told else []
+    found += [f"GrpSubmitJobs={int(limits['jobs'])}"] if "jobs" in limits else []
+    return ["-i", "modify", "account", "where", f"name={account}", f"cluster={cluster}", "set", *found]
 
 
 def seen(source, now, missed, got, stated):

@@ -13,7 +13,8 @@ from .verb import Verb
 
 
 def _limits(platform):
-    return {quota.resource: quota.limit for quota in platform.quota()}
+    """Return resource → limit of the account as a whole; one person's in it is another's to set."""
+    return {quota.resource: quota.limit for quota in platform.quota() if quota.user is None}
 
 
 def _run(platform, params, check, report):
@@ -59,7 +60,7 @@ def _number(resource, limit):
 
 
 def _shown(limit):
-    return "no limit" if limit is None else f"{limit:g}"
+    return "no limit" if limit is None else str(int(limit) if limit == int(limit) else limit)
 
 
 def _info(platform, params, check, report):
