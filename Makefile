@@ -1,5 +1,6 @@
 PYTHON ?= python3
-WORKERS ?= 2
+# Tests mostly wait for the servers they start.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 VENV := .venv
 PY := $(VENV)/bin/python
 # The name carries the lock and the folder: scripts in a virtual environment do not survive a move.

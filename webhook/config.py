@@ -153,6 +153,19 @@ class Signer(Part):
     credential: str = "webhook-signer"
 
 
+class Backend(Part):
+    """A controller (AWX) that runs the playbooks as its jobs, over the same store. credential: the file of its token.
+
+    templates: kind of launch → job template, as playbooks/awx.yml makes them.
+    """
+
+    kind: Literal["controller"]
+    url: str
+    credential: str = "controller"
+    prefix: str = Field(default="/api/v2/", pattern=r"^/.*/$")
+    templates: dict[Literal["apply", "release", "perceive", "watch"], str] = {}
+
+
 class Limits(Part):
     """What one caller may take. Rates are `limits` strings, as Flask-Limiter reads them."""
 
@@ -170,6 +183,7 @@ class File(Part):
     """webhook.yml. groups: role → groups of the identity provider. tenants: tenant → groups, '*' for everyone.
 
     catalogue: folders of folders with a task.yml. data_roots: what tasks may name besides their own files.
+    backend: what runs the playbooks; left out, processes of this machine.
     watch_s: how long one watch of all sites lasts; the next begins then, with the site files as they are by then.
     perceive_every_s: where watch_s is 0, all sites are read so often; 0 for never.
     proxies: how many stand in front, whose X-Forwarded-* headers are believed.
@@ -185,6 +199,7 @@ class File(Part):
     notices: Notices = Notices()
     catalogue: list[str] = []
     data_roots: list[str] = []
+    backend: Backend | None = None
     watch_s: int = Field(default=600, ge=0, le=86400)
     perceive_every_s: int = Field(default=60, ge=0)
     proxies: int = Field(default=0, ge=0, le=5)

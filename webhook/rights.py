@@ -39,6 +39,7 @@ ROUTES = {
     "tasks.index": _READERS,
     "tasks.show": _READERS,
     "tasks.plan": _READERS,
+    "tasks.file": _READERS,
     "proposals.index": _READERS,
     "runs.index": _READERS,
     "runs.show": _READERS,

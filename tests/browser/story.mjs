@@ -93,4 +93,11 @@ await look(approver, "report");
 await approver.goto(`${url}/audit`);
 troubles.length = 0;  // 403: an approver does not read the audit
 await look(approver, "refused");
+
+const operator = await enter("operator@lab.invalid");
+for (const name of ["sites", "alarms", "organisations", "notices"]) {
+  await operator.goto(`${url}/${name}`);
+  await operator.waitForSelector("h1");
+  await look(operator, name);
+}
 await browser.close();

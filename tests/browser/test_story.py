@@ -47,6 +47,7 @@ def test_the_story_of_two_people(service, language, width, tmp_path):
     pages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [page["name"] for page in pages] == [
         "home", "new", "wrong", "task", "tune", "plan", "approve", "run", "done", "report", "refused",
+        "sites", "alarms", "organisations", "notices",
     ]  # fmt: skip
     for page in pages:
         assert page["overflow"] <= 0, page

@@ -83,7 +83,8 @@ def test_nodes_that_are_taken_are_refused(bench, platform, spec, held):
 def test_more_nodes_than_there_are_leave_nothing_behind(bench, platform, spec):
     with pytest.raises(Refused) as caught:
         platform.reserve(spec(nodes=bench.expected["nodes"] + 1, start=later(3600)))
-    assert str(bench.expected["nodes"]) in str(caught.value)
+    # 22.05 gives what it has, and we give it back with the count; 24.11 refuses by itself.
+    assert str(bench.expected["nodes"]) in str(caught.value) or "nodes are busy" in str(caught.value)
     assert bench.reservations() == []
 
 

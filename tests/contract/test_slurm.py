@@ -207,7 +207,7 @@ def test_partitions_that_share_nodes_share_a_domain():
     body = [{"name": n, "state": "UP", "nodes": h, "max_time_limit": 4294967295} for n, h in partitions]
     platform = scripted(
         answers={
-            "/partitions": {"errors": [], "partitions": body},
+            "/slurm/v0.0.38/partitions": {"errors": [], "partitions": body},
             "/nodes": {"errors": [], "nodes": [node(f"n{i}", []) for i in range(1, 5)]},
             "/slurm/v0.0.38/jobs": {"errors": [], "jobs": []},
             "/reservations": {"errors": [], "reservations": []},

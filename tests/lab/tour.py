@@ -21,6 +21,8 @@ from tests.lab.service import ServiceError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TASK = "examples/digits/task.yml"
+#: Of the catalogue: what is carried out, over two sites or over all four, and what waits for approval then.
+FIRST, JOINT, WAITING = "digits", "joint-digits", "serve-digits"
 
 
 class TourFailed(Exception):
@@ -53,10 +55,10 @@ class Tour:
         if done.returncode:
             raise TourFailed(f"playbooks/{name}.yml ended with exit code {done.returncode}")
 
-    def asked(self):
-        """Ask for the example as the requester, and make the fastest proposal the plan; return the task."""
+    def asked(self, name):
+        """Ask for an example as the requester, and make the fastest proposal the plan; return the task."""
         requester = self.service.log_in("requester")
-        task = requester.post("tasks", catalogue="digits")
+        task = requester.post("tasks", catalogue=name)
         say("requester", f"asks for {task['name']!r} of the catalogue: task {task['id']}")
         requester.wait(f"tasks/{task['id']}", ("proposed",), bad=("refused",))
         found = requester.get(f"tasks/{task['id']}/proposals")["items"]
@@ -70,11 +72,14 @@ class Tour:
         say("requester", f"confirms {fastest['label']}: plan {task['digest'][:8]} waits for approval")
         return task
 
-    def take(self):
-        """Take every step over HTTP; return the last line."""
+    def perceived(self):
+        """Show what the sites have, as the playbook does."""
         print(f"\nThe approval service: {self.service.url}", flush=True)
         self.play("perceive", "-i", str(self.inventory))
-        task = self.asked()
+
+    def take(self, name):
+        """Take every step of an example over HTTP; return the last line."""
+        task = self.asked(name)
         run = task["id"]
         approver = self.service.log_in("approver")
         approver.post(f"tasks/{run}/approve", digest=task["digest"])
@@ -94,6 +99,10 @@ class Tour:
         closed = [event for event in events if event["event"] == "closed"]
         if not closed or closed[-1]["state"] != "succeeded":
             raise TourFailed(f"the journal of run {run} is not closed as succeeded")
+        for event in events:
+            if event["event"] == "gang":
+                apart = f"{event['skew_s']} s apart, {event['allowed_s']} s are allowed"
+                say("run", f"{', '.join(event['starts'])} started {apart}")
         measured = [event for event in events if event["event"] == "evaluated"][-1]
         return (
             f"run {digest[:8]} succeeded: model {measured['path']} sha256 {measured['sha256']}"
@@ -101,10 +110,10 @@ class Tour:
         )
 
 
-def _own_folder(state):
+def _own_folder(state, name):
     """Return a lab folder of our own, and the lock that says so: two runs side by side do not share a lab."""
     for number in range(1, 100):
-        folder = state / "lab" / ("run" if number == 1 else f"run-{number}")
+        folder = state / "lab" / (name if number == 1 else f"{name}-{number}")
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / "lock", "w")
         try:
@@ -169,16 +178,21 @@ def main(argv):
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_unused: sys.exit(143))
     state = Store().root
-    folder, lock = _own_folder(state)
+    # The map of the whole is a lab of its own: what one of two sites remembers does not fit it.
+    folder, lock = _own_folder(state, "run" if options.once else "map")
     started = clock.now()
-    print("Starting the lab: two sites, each with its own Slurm and login node …", flush=True)
-    with lock, Lab(folder) as lab, Service(lab, state, _port(folder)) as service:
+    what = "two sites, each with its own Slurm and login node" if options.once else "four sites, five platforms"
+    print(f"Starting the lab: {what} …", flush=True)
+    with lock, Lab(folder, more=not options.once) as lab, Service(lab, state, _port(folder)) as service:
         tour = Tour(lab, state, service)
         try:
-            line = tour.take()
+            tour.perceived()
+            line = tour.take(FIRST)
             if not options.once:
+                print(f"\n{line}\n", flush=True)
+                line = tour.take(JOINT)
                 print("", flush=True)
-                tour.asked()
+                tour.asked(WAITING)
         except (TourFailed, ServiceError) as error:
             print(f"run failed: {error}", file=sys.stderr)
             return 1

@@ -1,4 +1,7 @@
-"""The digits, the same bytes of code and data, trained on each further platform by the playbooks a user runs."""
+"""The digits, the same bytes of code and data, trained on each platform by the playbooks a user runs.
+
+On a cloud they run on a machine that is made for them: test_cloud.py.
+"""
 
 import hashlib
 import json
@@ -18,6 +21,7 @@ PLACES = {
     "aofei": ("hangzhou-b/aofei", "h800-sxm", {"sites": ["hangzhou-b"], "more": True}),
     "donau": ("hangzhou-c/donau", "910b4", {"sites": ["hangzhou-c"], "more": True}),
     "tianyin": ("hunan/tianyin", "910b3", {"sites": ["hunan"], "more": True}),
+    "slurm": ("hunan/slurm", "910b4", {"sites": ["hunan"]}),
     "custom": ("lakeside/third", "l20", {"source": THIRD}),
 }
 
@@ -43,7 +47,7 @@ def trained(request, tmp_path_factory):
         project = Project(lab, folder)
         run = project.approved(folder / "task.yml")
         project.apply(run).good()
-        yield project, run, place, lab.site(place)
+        yield project, run, place, next(one for one in lab.sites if one.name in (place, site))
 
 
 def test_the_model_comes_home_and_is_as_good_as_anywhere(trained):

@@ -17,7 +17,7 @@ from ansible_collections.suanwang.brain.plugins.plugin_utils import proposing
 from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
 
 NOW = "2026-11-25T03:00:00Z"
-WORK = {"id": "train", "nodes": 1, "accelerators": 1, "wall_s": 60}
+WORK = {"id": "train", "kind": "train", "nodes": 1, "accelerators": 1, "wall_s": 60}
 
 
 class Config:

@@ -123,7 +123,7 @@ def test_a_frozen_copy_is_judged_by_when_it_was_seen(state):
     soon, later = clock.after(T0, 900), clock.after(T0, 3600)
     assert hostvars.state_at(pool, soon) == score.state_of(pool, soon) == state
     assert hostvars.state_at(pool, later) == score.state_of(pool, later) == "lost"
-    component = {"wall_s": 60}
+    component = {"kind": "run", "wall_s": 60}
     assert placing.unfit(component, pool, soon) is None
     assert "lost" in placing.unfit(component, pool, later)
 

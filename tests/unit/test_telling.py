@@ -54,3 +54,8 @@ def test_what_does_not_read_is_left_out(event):
 def test_no_control_character_of_a_site_reaches_the_terminal():
     said = telling.sentence(at(1, "unreachable", message="no\x1b[2J answer\r\n行\x9b"))
     assert said == "waits for the site: no·[2J answer··行·"
+
+
+def test_a_service_is_told_with_its_address_and_what_requests_took():
+    said = telling.sentence(at(1, "answers", url="https://127.30.0.1:1/apps/x/", median_ms=3.5, requests=5))
+    assert said == "answers at https://127.30.0.1:1/apps/x/: 3.5 ms, the median of 5 requests."

@@ -172,6 +172,9 @@ def test_every_kind_of_entry_gets_its_fields_from_the_schema():
         for leaf in ("framework", "parameters", "resources.accelerator", "resources.accelerators", "resources.cpu"):
             assert f"components[{place}].{leaf}" in by_path
     assert by_path["components[0].inputs[0].uri"].file and "components[1].inputs[0].uri" not in by_path
+    shown = {one.path for group in found for one in group.fields if one.shown}
+    assert "components[2].framework" in shown and "components[3].framework" not in shown
+    assert {"components[3].image", "components[3].resources.cpu"} <= shown  # what the entry says is never folded away
     assert found[2].made_by == ("train.model",)
     assert by_path["components[3].sites"].value == "centre-a" and by_path["deployment"].value == "web"
     assert by_path["components[0].framework"].choices[:2] == ("none", "tensorflow")
@@ -179,14 +182,22 @@ def test_every_kind_of_entry_gets_its_fields_from_the_schema():
 
 def test_every_field_of_the_form_takes_what_the_schema_takes():
     """Of each kind of field something right is put in, and is where the schema has it."""
-    right = {"whole": "3", "number": "1.5", "money": "0.01", "truth": "true", "list": "a, b", "mapping": "a=1"}
+    right = {
+        "whole": "3",
+        "number": "1.5",
+        "money": "0.01",
+        "truth": "true",
+        "list": "a, b",
+        "mapping": "a=1",
+        "numbers": "3，4",
+    }
     for group in fields.groups(ANY):
         for one in group.fields:
             text = one.choices[-1] if one.choices else right.get(one.kind, "words")
             where = fields.filled({one.path: text}, ANY)
             for key in one.keys:
                 where = where[key]
-            assert where in (text, 3, 1.5, 1, True, ["a", "b"], {"a": 1}), one.path
+            assert where in (text, 3, 1.5, 1, True, ["a", "b"], {"a": 1}, [3, 4]), one.path
 
 
 def test_what_is_wrong_in_a_form_is_said_at_its_field_and_nothing_is_lost(app):

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from webhook.api import records
+from webhook.api import places
 from webhook.pages import showing
 from webhook.pages import words
 from webhook.pictures import chart
@@ -29,7 +29,7 @@ def site(name, **changes):
     }  # fmt: skip
 
 
-FOUND = records.Map(
+FOUND = places.Map(
     sites=[
         site("a", endpoints=[endpoint(**NAT), endpoint(id="cloud", zone="general")]),
         site("b", state="lost", age_s=None, free_accelerators=None, alarms={"critical": 1, "minor": 2}),
@@ -116,7 +116,7 @@ def test_machines_that_pools_share_are_counted_once():
 
 def test_a_chart_has_a_gap_where_nobody_looked():
     figures = [10.0, 20.0, None, None, 100.0]
-    points = [records.Point(at_s=n, used_pct=one, measured_pct=None) for n, one in enumerate(figures)]
+    points = [places.Point(at_s=n, used_pct=one, measured_pct=None) for n, one in enumerate(figures)]
     drawing = ET.fromstring(chart.use(points, "use <of> a pool"))
     areas = [one.get("d") for one in drawing if one.get("class") == "area"]
     assert len(areas) == 2 and areas[1].startswith("M4 100L4 0") and areas[1].endswith("L5 100Z")

@@ -29,13 +29,14 @@ FILES = PLANNING + [
     path
     for path in sorted(SERVICE.rglob("*.py"))
     if path.name not in FOR_OPERATORS and path.parent.name not in ("runs", "versions", "migrations")
-] + [SERVICE / "desk/runs.py", SERVICE / "api/runs.py"]  # fmt: skip
+] + [SERVICE / "desk/runs.py", SERVICE / "api/runs.py", SERVICE / "runs/ledger.py"]  # fmt: skip
 #: What says something → the places of its arguments that hold sentences; `way_out` always does.
 SPEAKERS = {
     **dict.fromkeys(("say", "words", "join", "Denied", "Clash", "Missing", "Invalid", "Refused", "Forged"), (0,)),
     **dict.fromkeys(("NotFound", "Corrupt", "Conflict", "Timeout", "BrainError"), (0,)),
     **dict.fromkeys(("problem_of", "_bad", "wrong"), (1, 2)),
     "at_field": (1,),
+    "Run": (1,),
     "No": (1, 3),
     "Problem": (1,),
 }

@@ -8,6 +8,7 @@ from pydantic import ConfigDict
 from pydantic import Field
 
 from ..desk import runs
+from . import places
 from . import records
 from .here import caller
 from .here import desk
@@ -16,25 +17,25 @@ blueprint = APIBlueprint("fleet", __name__, url_prefix="/api/v1", tag="Fleet")
 
 
 @blueprint.get("/pools")
-@blueprint.output(records.Pools)
+@blueprint.output(places.Pools)
 def pools():
     """List the pools of all sites, with the age of what is known."""
-    return records.Pools(items=desk().planner.ask("overview")["pools"])
+    return places.Pools(items=desk().planner.ask("overview")["pools"])
 
 
 @blueprint.get("/links")
-@blueprint.output(records.Links)
+@blueprint.output(places.Links)
 def links():
     """List the network links between places."""
-    return records.Links(items=desk().planner.ask("overview")["links"])
+    return places.Links(items=desk().planner.ask("overview")["links"])
 
 
 @blueprint.get("/map")
-@blueprint.output(records.Map)
+@blueprint.output(places.Map)
 def map_():
     """Show the map: sites with both sides of NAT, cards used and free, alarms; links with what is promised of them."""
     found = desk().planner.ask("overview")
-    return records.Map(sites=found["map"], links=found["links"])
+    return places.Map(sites=found["map"], links=found["links"])
 
 
 class Span(BaseModel):
@@ -47,7 +48,7 @@ class Span(BaseModel):
 
 @blueprint.get("/use")
 @blueprint.input(Span, location="query", arg_name="asked")
-@blueprint.output(records.Use)
+@blueprint.output(places.Use)
 def use(asked):
     """Show how busy each pool was over the last hours: given away, measured, waiting."""
     return use_of(asked.hours, asked.steps)
@@ -55,7 +56,7 @@ def use(asked):
 
 def use_of(hours, steps):
     """Return the Use record of the last hours; a step is ten minutes at least, as often as anybody looks."""
-    return records.Use(**desk().planner.ask("use", hours=hours, steps=min(steps, hours * 6)))
+    return places.Use(**desk().planner.ask("use", hours=hours, steps=min(steps, hours * 6)))
 
 
 @blueprint.get("/tenants")

@@ -68,6 +68,7 @@ def plan(desk, found, log):
         quotas=found["quotas"],
         needed=found["needed"],
         approvers=found["approvers"],
+        carried=found["carried"],
         decisions=[
             records.Decision.model_validate(one)
             for one in tasks.decisions(desk, found["task"].id)
@@ -84,4 +85,6 @@ def run(found):
         launches=[records.Launch.model_validate(one) for one in found["launches"]],
         models=found["models"],
         endpoints=found["endpoints"],
+        services=found["services"],
+        gangs=found["gangs"],
     )

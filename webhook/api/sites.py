@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 from pydantic import Field
 
 from ..desk import sites
+from . import places
 from . import records
 from .here import caller
 from .here import desk
@@ -35,7 +36,7 @@ class Drained(records.Out):
 class Sites(records.Out):
     """items: one a platform endpoint. paused: the reason for which every launch is held back, null where none is."""
 
-    items: list[records.Site]
+    items: list[places.Site]
     drains: list[Drained]
     paused: str | None = None
 

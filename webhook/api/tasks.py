@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint
 from flask import g
+from flask import send_file
 from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import Field
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+
 from ..desk import approvals
 from ..desk import tasks
+from ..problems import Problem
 from ..runs import logs
 from . import records
 from . import shaping
@@ -67,6 +71,16 @@ def plan(run):
     check = found["check"]
     ended = check is not None and check.state in ("succeeded", "failed")
     return shaping.plan(desk(), found, logs.text(desk().settings, check.id) if ended else None)
+
+
+@blueprint.get("/<run>/objects/<sha256>")
+@blueprint.doc(responses={200: {"description": "the file", "content": {"application/octet-stream": {}}}})
+def file(run, sha256):
+    """Download a file that the plan names, by its hash; a part of it with Range."""
+    path = approvals.object_path(desk(), caller(), run, sha256)
+    if not path.is_file():
+        raise Problem(404, say("the file {sha256} of task {run} is no longer here", sha256=sha256, run=run))
+    return send_file(path, as_attachment=True, mimetype="application/octet-stream", download_name=sha256)
 
 
 @blueprint.post("/<run>/withdraw")

@@ -7,6 +7,8 @@ import hashlib
 from sqlalchemy import delete
 from sqlalchemy import select
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+
 from .. import audit
 from ..models import Acknowledgement
 from .desk import Missing
@@ -54,7 +56,7 @@ def acknowledge(desk, caller, site, alarm, note):
     """Note that the caller has seen an alarm; return it as it is shown. Whoever was first stays so."""
     rows = [row for row in index(desk, site) if row["id"] == alarm]
     if not rows:
-        raise Missing(f"{site} has no such alarm now")
+        raise Missing(say("{site} has no such alarm now", site=site))
     now = desk.now()
     with desk.database.write() as session:
         for row in rows:

@@ -7,14 +7,17 @@ between the two is made good by `take_up`: signatures beside a plan are the trut
 from __future__ import annotations
 
 import hashlib
+import pathlib
 
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
 from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils import autoapproval
+from ansible_collections.suanwang.brain.plugins.plugin_utils import carried
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import statement
+from ansible_collections.suanwang.brain.plugins.plugin_utils.fetching import planned_files
 
 from .. import audit
 from .. import database
@@ -24,6 +27,7 @@ from ..models import Task
 from ..runs import ledger
 from .desk import Clash
 from .desk import Denied
+from .desk import Missing
 from .desk import task_of
 
 
@@ -34,7 +38,7 @@ def plan(desk, caller, run):
         if row.digest is None:
             raise Clash("nothing is confirmed yet")
         check = session.scalars(select(Launch).where(Launch.once == f"check:{row.digest}")).first()
-    _folder, document = desk.plan(row.digest)
+    folder, document = desk.plan(row.digest)
     config, verdict = _judged(desk, row.digest)
     with desk.database.read() as session:
         quotas = ledger.lines(session, row, document, desk.now())
@@ -46,7 +50,19 @@ def plan(desk, caller, run):
         "quotas": quotas,
         "needed": config.policy["approvals"] if config.policy["require_approval"] else 0,
         "approvers": list(verdict.approvers),
+        "carried": carried.pack(desk.store, folder),
     }
+
+
+def object_path(desk, caller, run, sha256):
+    """Return the path of a file that the plan of a task names, by its hash."""
+    with desk.database.read() as session:
+        row = task_of(session, caller, run)
+    found = planned_files(desk.plan(row.digest)[1]) if row.digest else {}
+    if sha256 not in found:
+        raise Missing(say("the plan of task {run} names no file {sha256}", run=run, sha256=sha256))
+    kept = desk.store.object_path(sha256)
+    return kept if kept.is_file() else pathlib.Path(found[sha256].get("source", kept))
 
 
 def _judged(desk, digest):

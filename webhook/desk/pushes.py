@@ -15,6 +15,7 @@ import urllib.parse
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 
 from .. import audit
@@ -41,7 +42,11 @@ def commit_of(source, found):
     if not isinstance(ref, str) or not isinstance(commit, str) or not COMMIT.fullmatch(commit) or set(commit) == {"0"}:
         raise wrong("ref", "this is no push of a commit.", "Send push events only.")
     if source.ref is not None and ref != source.ref:
-        raise wrong("ref", f"{ref[:200]!r} is not {source.ref}.", "Push there, or change `ref:` in webhook.yml.")
+        raise wrong(
+            "ref",
+            say("{ref} is not {wanted}.", ref=ref[:200], wanted=source.ref),
+            "Push there, or change `ref:` in webhook.yml.",
+        )
     return commit
 
 

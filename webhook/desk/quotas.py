@@ -9,6 +9,7 @@ import re
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 
 from .. import audit
 from ..models import Quota
@@ -41,7 +42,7 @@ _GIB = 1 << 30
 def _tenants(desk, caller, tenant=None):
     seen = [name for name in sorted(desk.config().tenants) if caller.sees(name)]
     if tenant is not None and tenant not in seen:
-        raise Missing(f"there is no tenant {tenant}")
+        raise Missing(say("there is no tenant {tenant}", tenant=tenant))
     return seen if tenant is None else [tenant]
 
 
@@ -161,4 +162,4 @@ def _cell(value):
 
 def _checked(month):
     if not MONTH.fullmatch(month):
-        raise Clash(f"{month!r} is no month: write YYYY-MM")
+        raise Clash(say("{month!r} is no month: write YYYY-MM", month=month))

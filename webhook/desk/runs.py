@@ -32,6 +32,9 @@ _SHOWN = {
     "evaluated": "measured",
 }
 
+SERVICE = ("component", "url", "replicas", "requests", "median_ms", "worst_ms", "status")
+GANG = ("gang", "skew_s", "allowed_s", "starts")
+
 
 def launches(desk, run):
     with desk.database.read() as session:
@@ -40,7 +43,7 @@ def launches(desk, run):
 
 
 def show(desk, caller, run):
-    """Return {task, components, launches, models} of a run."""
+    """Return {task, components, launches, models, endpoints, services, gangs, plan} of a run."""
     with desk.database.read() as session:
         row = task_of(session, caller, run)
     if row.digest is None:
@@ -53,6 +56,8 @@ def show(desk, caller, run):
         "launches": launches(desk, run),
         "models": models(events),
         "endpoints": endpoints(events),
+        "services": _newest(events, "answers", "component", SERVICE),
+        "gangs": _newest(events, "gang", "gang", GANG),
         "plan": plan,
     }
 
@@ -118,6 +123,17 @@ def endpoints(events):
         elif event["event"] == "reachable":
             row = {key: event[key] for key in ("component", "machine", "port", "private", "public")}
             found[event["machine"], event["port"]] = row
+    return list(found.values())
+
+
+def _newest(events, kind, key, fields):
+    """Return the fields of the newest event of a kind, for each value of `key`, since the last giving back."""
+    found = {}
+    for event in events:
+        if event["event"] == "loaded" and event.get("purpose") == "release":
+            found = {}
+        elif event["event"] == kind:
+            found[event[key]] = {name: event[name] for name in fields}
     return list(found.values())
 
 

@@ -6,6 +6,7 @@ the row of the audit.
 
 from __future__ import annotations
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils import draining
 
 from .. import audit
@@ -50,7 +51,7 @@ def drains(desk):
 def drain(desk, caller, scope, reason):
     """Send no new work to a scope; return its entry. Raise Invalid, NotFound, Missing for a pool nobody has seen."""
     if scope.count("/") > 1 and scope not in {pool["id"] for pool in desk.planner.ask("overview")["pools"]}:
-        raise Missing(f"there is no pool {scope}")
+        raise Missing(say("there is no pool {scope}", scope=scope))
     now = desk.now()
     _before, after = draining.drain(desk.store, desk.config(), scope, reason, caller.principal, now)
     with desk.database.write() as session:
@@ -62,7 +63,7 @@ def undrain(desk, caller, scope):
     """Let new work go to a scope again; return the entry that was there. Raise Missing where nothing was."""
     before = draining.lift(desk.store, scope)
     if before is None:
-        raise Missing(f"{scope} is not drained")
+        raise Missing(say("{scope} is not drained", scope=scope))
     with desk.database.write() as session:
         audit.note(session, desk.now(), caller.principal, "fleet.undrain", scope, reason=before["reason"])
     return {"scope": scope, **before}

@@ -14,6 +14,7 @@ from sqlalchemy import func
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils import autoapproval
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 
@@ -202,7 +203,7 @@ def again(desk, caller, ident):
     with desk.database.write() as session:
         row = database.locked(session, Notice, ident)
         if row is None:
-            raise Missing(f"there is no notice {ident}")
+            raise Missing(say("there is no notice {ident}", ident=ident))
         database.move(session, row, "again", now, attempts=0, due_at=now)
         audit.note(session, now, caller.principal, "notice.again", ident, channel=row.channel)
         return row

@@ -18,12 +18,15 @@ from ..desk.files import wrong
 from . import forms
 from .words import mark as _
 
-#: What people fill in; everything else of the schema is folded away. Paths within a task or a component.
+#: What people fill in, and what the entry itself says; everything else of the schema is folded away. Paths within a
+#: task or a component.
 SHOWN = {
     "name", "tenant", "deployment", "constraints.deadline_s", "constraints.budget_fen", "framework", "parameters",
     "resources.accelerators", "resources.accelerator", "resources.nodes", "resources.cpu", "resources.memory_gib",
     "inputs.uri", "inputs.data_level", "work.accelerator_hours", "work.on", "work.duration_s",
 }  # fmt: skip
+#: Nothing runs on machines that are made to stay, so nobody is asked for these.
+NOT_OF_MACHINES = {"framework", "parameters", "work.accelerator_hours", "work.on", "work.duration_s"}
 #: What a task is made of rather than asked for: it is changed as YAML.
 FIXED = {"id", "kind", "code", "outputs", "needs", "gang", "inputs.name", "inputs.from", "inputs.holdout"}
 LABELS = {
@@ -38,6 +41,7 @@ LABELS = {
     "accelerator_hours": _("Work, accelerator hours"), "on": _("… on this model"), "pflop": _("Work, PFLOP"),
     "duration_s": _("Work, seconds"), "max_wall_s": _("Ends after, seconds"), "retry": _("Attempts more"),
     "uri": _("Data"), "data_level": _("Level of the data"), "sha256": "SHA-256", "size": _("Size, bytes"),
+    "priority": _("Priority, 0 to 9"), "lease_s": _("Kept for, seconds"), "ports": _("Ports reached from outside"),
     "finish": _("Weight of the finish"), "cost": _("Weight of the cost"), "energy": _("Weight of the energy"),
     "balance": _("Weight of the balance"), "risk": _("Weight of the risk"),
 }  # fmt: skip
@@ -49,7 +53,7 @@ OFFERED = {"accelerator": "accelerators", "on": "models"}
 class Field:
     """One field. path: where it stands, as in errors; keys: the same as keys of the document.
 
-    kind: text | whole | number | money | choice | truth | list | mapping. value: what the entry says, as text.
+    kind: text | whole | number | money | choice | truth | list | numbers | mapping. value: what the entry says.
     """
 
     path: str
@@ -92,6 +96,12 @@ def groups(document):
             _walk(schema, component["properties"], item, ("components", place), (), component["required"])
         )  # fmt: skip
         made_by = tuple(one["from"] for one in item.get("inputs", ()) if "from" in one)
+        if item["kind"] == "provision":
+            own = [one.path.partition("].")[2] for one in fields]
+            fields = tuple(
+                dataclasses.replace(one, shown=one.shown and (bool(one.value) or path not in NOT_OF_MACHINES))
+                for one, path in zip(fields, own, strict=True)
+            )
         found.append(Group(item["id"], item["kind"], fields, made_by))
     return found
 
@@ -131,7 +141,7 @@ def _field(name, rule, value, keys, here, required):
         label=LABELS.get(name, name.replace("_", " ")),
         kind=kind,
         value=_text(kind, value),
-        shown=here in SHOWN,
+        shown=value is not None or here in SHOWN,
         choices=tuple(LEVELS if name == "data_level" else map(str, rule.get("enum", ()))),
         minimum=rule.get("minimum"),
         length=rule.get("maxLength"),
@@ -146,6 +156,8 @@ def _kind(name, rule):
         return "money"
     if "enum" in rule:
         return "choice"
+    if rule.get("type") == "array" and rule["items"].get("type") == "integer":
+        return "numbers"
     kinds = {"integer": "whole", "number": "number", "boolean": "truth", "array": "list", "object": "mapping"}
     return kinds.get(rule.get("type"), "text")
 
@@ -163,7 +175,7 @@ def _text(kind, value):
         return ""
     if kind == "money":
         return f"{decimal.Decimal(value) / 100}"
-    if kind == "list":
+    if kind in ("list", "numbers"):
         return ", ".join(map(str, value))
     if kind == "mapping":
         return forms.lines(value)
@@ -208,7 +220,9 @@ def _parsed(field, text):
     if not text:
         return None
     if field.kind == "list":
-        return [part.strip() for part in text.split(",") if part.strip()]
+        return [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]
+    if field.kind == "numbers":
+        return [_number(field, part, int) for part in text.replace("，", ",").split(",") if part.strip()]
     if field.kind == "mapping":
         return forms.parameters(field.path, text)
     if field.kind == "truth":

@@ -8,6 +8,7 @@ from flask import render_template
 from flask import request
 
 from ..api import fleet as api
+from ..api import places
 from ..api import records
 from ..api.here import caller
 from ..api.here import desk
@@ -47,7 +48,7 @@ def index():
 def _fleet():
     """Return what the picture of the fleet is made of, and the picture."""
     found = desk().planner.ask("overview")
-    atlas = records.Map(sites=found["map"], links=found["links"])
+    atlas = places.Map(sites=found["map"], links=found["links"])
     says = map_.Words(words.translate, showing.length, words.language())
     return {"fleet": found, "atlas": atlas, "picture": map_.draw(atlas, says), "says": says}
 

@@ -61,7 +61,8 @@ RULES = {
     "arch": _("architecture"), "accelerator": _("accelerator"), "image": _("image"), "runtime": _("framework"),
     "capacity": _("cards"), "shape": _("shape of nodes"), "cpu": _("cores"), "memory": _("memory"),
     "quota": _("quota"), "speed": _("speed"), "wall": _("wall limit"), "deadline": _("deadline"), "link": _("link"),
-    "queue": _("queue"), "busy": _("busy"), "promised": _("promised"),
+    "machines": _("kind of pool"), "serve": _("kind of pool"), "queue": _("queue"), "busy": _("busy"),
+    "promised": _("promised"),
 }  # fmt: skip
 
 

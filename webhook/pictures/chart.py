@@ -9,7 +9,7 @@ HEIGHT = 100
 
 
 def use(points, title):
-    """Return the chart of one pool, as wide as its place. points: records.Point, per cent; title: for who hears it."""
+    """Return the chart of one pool, as wide as its place. points: places.Point, per cent; title: for who hears it."""
     width = max(1, len(points))
     parts = [
         f'<svg class="use" width="100%" height="56" viewBox="0 0 {width} {HEIGHT}" preserveAspectRatio="none"'

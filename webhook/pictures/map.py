@@ -62,7 +62,7 @@ class Words:
 
 
 def draw(found, words):
-    """Return the map as two drawings, wide and narrow. found: records.Map."""
+    """Return the map as two drawings, wide and narrow. found: places.Map."""
     out = {link.target: link for link in found.links if link.source == "controller"}
     told = escape(describe(found, words, out))
     title = escape(words.say("Map of the sites"))

@@ -129,7 +129,7 @@ class Launcher:
         place.make(specs.spec(self.settings, row))
         with open(place / "process.log", "ab") as log_:
             self._started[row.id] = subprocess.Popen(
-                [sys.executable, "-m", "webhook.runs.process", str(place.path)],
+                [sys.executable, "-m", specs.program(self.settings), str(place.path)],
                 cwd=CHECKOUT, env=specs.environment(self.settings, row), start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=log_, stderr=log_,
             )  # fmt: skip

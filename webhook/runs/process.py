@@ -7,10 +7,8 @@ sub-reaper of everything below it, so that nothing of it is left; its result is 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pathlib
-import re
 import shutil
 import signal
 import sys
@@ -20,35 +18,10 @@ import ansible_runner
 
 from . import processes
 from .folder import Folder
+from .follower import Follower
 
 GRACE_S = 20.0
 ALREADY = 75
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_KEPT = ("playbook_on_task_start", "runner_on_ok", "runner_on_failed", "runner_on_unreachable", "verbose")
-
-
-class Follower:
-    """Appends what the runner tells to two files. It must be quick: a slow handler slows the playbook."""
-
-    def __init__(self, folder):
-        self._log = open(folder / "log.txt", "a", encoding="utf-8")
-        self._events = open(folder / "events.jsonl", "a", encoding="utf-8")
-
-    def event(self, event):
-        if event.get("stdout"):
-            self._log.write(_ANSI.sub("", event["stdout"]).replace("\r", "") + "\n")
-            self._log.flush()
-        if event["event"] in _KEPT:
-            data = event.get("event_data") or {}
-            line = {"event": event["event"], "at": event.get("created"), "host": data.get("host")}
-            line["task"] = (data.get("task") or "")[:200]
-            self._events.write(json.dumps(line, ensure_ascii=False) + "\n")
-            self._events.flush()
-        return False  # no file an event
-
-    def close(self):
-        self._log.close()
-        self._events.close()
 
 
 class Canceller:

@@ -7,6 +7,8 @@ import pathlib
 import re
 import sys
 
+from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+
 from ..config import CHECKOUT
 from .processes import MARK
 
@@ -19,21 +21,50 @@ _LOCALHOST = str(CHECKOUT / "inventories" / "localhost.yml")
 
 
 def spec(settings, launch):
-    """Return {playbook, inventory, cmdline} of a launch."""
+    """Return {playbook, inventory, cmdline} of a launch; with a controller as back end what `job` returns."""
+    if settings.file.backend is not None:
+        return job(settings, launch)
     playbook = {"check": "apply"}.get(launch.kind, launch.kind)
     found = {"playbook": str(CHECKOUT / "playbooks" / f"{playbook}.yml")}
     if launch.kind == "perceive":
         return {**found, "inventory": str(inventory(settings)), "cmdline": "--flush-cache"}
     if launch.kind == "watch":
         return {**found, "inventory": _LOCALHOST, "cmdline": f"-e for_s={settings.file.watch_s}"}
-    if not re.fullmatch(r"[0-9a-f]{64}", launch.digest or ""):
-        raise ValueError(f"launch {launch.id} has no digest")
     extra = " --check --diff" if launch.kind == "check" else ""
     return {
         **found,
         "inventory": _LOCALHOST,
-        "cmdline": f"-e plan={launch.digest}{extra}",
+        "cmdline": f"-e plan={_digest(launch)}{extra}",
     }
+
+
+def job(settings, launch):
+    """Return {template, extra_vars, fields, since} of a launch as a job of a controller."""
+    name = {"check": "apply"}.get(launch.kind, launch.kind)
+    if launch.kind in READING:
+        variables = {"for_s": settings.file.watch_s} if launch.kind == "watch" else {}
+    else:
+        variables = {"plan": _digest(launch)}
+    fields = {"job_type": "check", "diff_mode": True} if launch.kind == "check" else {}
+    # Its clock is not ours.
+    since = clock.after(launch.created_at, -3600)
+    return {
+        "template": settings.file.backend.templates.get(name, f"SuanWang {name}"),
+        "extra_vars": variables,
+        "fields": fields,
+        "since": since,
+    }
+
+
+def program(settings):
+    """Return the module that runs a launch."""
+    return "webhook.runs.process" if settings.file.backend is None else "webhook.runs.controller"
+
+
+def _digest(launch):
+    if not re.fullmatch(r"[0-9a-f]{64}", launch.digest or ""):
+        raise ValueError(f"launch {launch.id} has no digest")
+    return launch.digest
 
 
 def inventory(settings):

@@ -65,7 +65,8 @@ class Control:
         return {"jobs": rows}
 
     def fault(self, kind, **options):
-        if kind in FRONT:
+        # A machine of the cluster and a node behind a load balancer go down under one word.
+        if kind in FRONT and options.get("node") not in self.cluster.nodes:
             self.faults.set(kind, **options)
         elif kind in troubles.KINDS:
             troubles.apply(self.cluster, kind, **options)

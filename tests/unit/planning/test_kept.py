@@ -108,3 +108,53 @@ def test_what_is_promised_to_a_lease_is_promised_until_its_end():
     with pytest.raises(Refused, match="deadline"):
         data = machines(resources={"nodes": 1, "cpu": 8})
         world.proposals({**data, "constraints": {"deadline_s": 3600}}, [cloud()], commitments=(held,))
+
+
+# -- a model that is served ------------------------------------------------------------------------------
+def served(copies=1, **fields):
+    resources = {"nodes": copies, "accelerators": copies, "cpu": 1}
+    web = world.component("web", kind="serve", resources=resources, lease_s=7200, **fields)
+    del web["work"]
+    return world.document(web, deployment="digits")
+
+
+def keeping(**fields):
+    """Return the lab's pool at Centre A as one of a platform that keeps services."""
+    return world.pool(world.CENTRE, serves=True, **fields)
+
+
+def test_only_a_pool_that_keeps_services_takes_a_model():
+    assert world.nos(served(), keeping()) == {}
+    assert set(world.nos(served(), world.pool(world.CENTRE))) == {"serve"}
+
+
+def test_a_service_has_an_owner_an_end_of_its_lease_and_no_outputs():
+    for missing in ("deployment",):
+        data = served()
+        del data[missing]
+        with pytest.raises(Invalid, match="no deployment is named"):
+            world.parsed(data)
+    data = served()
+    del data["components"][0]["lease_s"]
+    with pytest.raises(Invalid, match="how long web stays"):
+        world.parsed(data)
+    with pytest.raises(Invalid, match="answers until it is ended"):
+        world.parsed(served(outputs=[{"name": "o", "path": "o"}]))
+    with pytest.raises(Invalid, match="serve has nothing to run"):
+        data = served()
+        del data["components"][0]["code"]
+        world.parsed(data)
+
+
+def test_a_service_holds_its_cards_until_its_lease_ends_and_is_counted_once():
+    made, estimate = world.plan(world.proposals(served(16), [keeping()]).proposals[0], world.parsed(served(16)))
+    jsonschema.validate(made, world.schema("plan"))
+    assert made["components"][0]["lease_s"] == 7200 and "surplus" not in made["deletions"]
+    assert estimate["objectives"]["finish_s"] < 7200 and estimate["objectives"]["card_s"] == 16 * 7200
+    (held,) = commitments(made, estimate, ended={"web"}, since="2026-11-25T07:00:00Z")
+    assert held.leased and held.end == "2026-11-25T09:00:00Z", "its run is over, and its lease is not"
+    busy = keeping(free=Capacity(0, 112, 1024, 0))
+    (later,) = world.proposals(
+        world.document(world.component(resources={"accelerators": 8})), [busy], commitments=(held,)
+    ).proposals[:1]
+    assert later.placements[0].start_s == 3600

@@ -64,6 +64,9 @@ class ActionModule(BrainAction):
             if event["event"] == "reachable" and event["pass"] == run_pass.facts["id"]:
                 inside, outside = (f"{event[side]['address']}:{event[side]['port']}" for side in ("private", "public"))
                 self._display.display(f"{event['machine']} is reached at {outside} ({inside} inside).", color="green")
+            if event["event"] == "answers" and event["pass"] == run_pass.facts["id"]:
+                took = f"{event['median_ms']} ms, the median of {event['requests']} requests"
+                self._display.display(f"{event['component']} answers at {event['url']}: {took}.", color="green")
         for item in plan["components"]:
             if item["kind"] in KEPT and run_pass.facts["purpose"] == "apply" and not run_pass.check:
                 until = clock.local(clock.after(clock.now(), item["lease_s"]))

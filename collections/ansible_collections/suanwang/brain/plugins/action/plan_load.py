@@ -14,10 +14,10 @@ from ..module_utils import sites
 from ..module_utils.errors import Corrupt
 from ..module_utils.errors import Invalid
 from ..module_utils.errors import Refused
-from ..plugin_utils import carried
 from ..plugin_utils import claim
 from ..plugin_utils import clock
 from ..plugin_utils import deployments
+from ..plugin_utils import fetching
 from ..plugin_utils import statement
 from ..plugin_utils.api import BrainAction
 from ..plugin_utils.history import History
@@ -43,15 +43,13 @@ class ActionModule(BrainAction):
             _SPEC, mutually_exclusive=[("plan", "deployment")], required_one_of=[("plan", "deployment")]
         )
         check, store, now, stood = self._task.check_mode, Store(), clock.now(), None
+        config = sites.load(params["config"])
         if params["deployment"]:
             folder, stood = _deployment(store, params)
-        elif params["plan"].startswith(carried.MARK):
-            folder = carried.unpack(params["plan"], pathlib.Path(constants.DEFAULT_LOCAL_TMP))
         else:
-            folder = store.find_plan(params["plan"])
+            folder = fetching.find(store, params["plan"], config, pathlib.Path(constants.DEFAULT_LOCAL_TMP))
         plan, digest = store.read_plan(folder)
         configfile.check(plan, "plan", folder / "plan.json")
-        config = sites.load(params["config"])
         _check_sites(plan, config)
         _check_forks(plan)
         note = self._check_approval(store, folder, plan, digest, config, now, check)
@@ -67,6 +65,8 @@ class ActionModule(BrainAction):
             )
         if not check:
             folder = store.adopt(folder, plan, digest)
+            if params["purpose"] == "apply" and not finished:
+                fetching.files(store, plan, config)
         if not finished:
             pid = os.getppid()
             if not check:

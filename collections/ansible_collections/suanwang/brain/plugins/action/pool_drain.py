@@ -35,7 +35,7 @@ class ActionModule(BrainAction):
             if not self._task.check_mode:
                 before = draining.lift(store, scope)
         else:
-            by, now = f"{getpass.getuser()}@{os.uname().nodename}", clock.now()
+            by, now = f"{_person()}@{os.uname().nodename}", clock.now()
             draining.check_reason(params["reason"])
             if self._task.check_mode:
                 after = draining.entry(before, params["reason"], by, now)
@@ -45,6 +45,13 @@ class ActionModule(BrainAction):
         if self._task.diff:
             result["diff"] = {"before": _text(scope, before), "after": _text(scope, after)}
         return result
+
+
+def _person():
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return str(os.getuid())
 
 
 def _text(scope, entry):

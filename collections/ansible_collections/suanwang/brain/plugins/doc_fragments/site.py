@@ -35,6 +35,6 @@ notes:
   - Runs in the controller's worker and ships nothing. Delegated to a gateway it runs there as a module, and reads
     the site files and credentials of the gateway.
   - C(become) and C(environment) are refused, because nothing is executed that they could apply to.
-  - Credentials are files that E(SUANWANG_CREDENTIALS) names, else C(credentials/) of the config folder. No secret is
-    ever a parameter, a result or part of a message.
+  - Credentials are files in the folder that E(SUANWANG_CREDENTIALS) names, else C(credentials/) of the config folder;
+    it may also list them, as C(name=file:name=file). No secret is ever a parameter, a result or part of a message.
 """

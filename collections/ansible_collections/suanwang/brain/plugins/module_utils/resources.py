@@ -270,7 +270,7 @@ class Domain:
 class Pool:
     """What work can be placed on: a partition, a queue, an availability zone × model.
 
-    jobs: whether it runs them; machines: whether it makes ones that stay.
+    jobs: whether it runs them; machines: whether it makes ones that stay; serves: whether it serves models.
     """
 
     id: str
@@ -307,6 +307,7 @@ class Pool:
     open: bool = True
     jobs: bool = True
     machines: bool = False
+    serves: bool = False
     seen: Seen = Seen()
 
 

@@ -180,8 +180,7 @@ class Config:
         """Return the file of a credential; raise Invalid where others may read it."""
         if not name:
             raise Invalid("no credential is named.", way_out="Add one to the site file or tenants.yml.")
-        folder = os.environ.get("SUANWANG_CREDENTIALS") or self.folder / "credentials"
-        path = pathlib.Path(folder).expanduser() / name
+        path = _credential_file(os.environ.get("SUANWANG_CREDENTIALS"), name) or self.folder / "credentials" / name
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise Invalid(f"the credential {path} is readable by others.", way_out="Run chmod 600 on it.")
         return path
@@ -274,6 +273,24 @@ def connect(params, any_endpoint=False):
             )
         name = site.with_pools[0].id
     return config.platform(site.id, name, params.get("tenant"), any_endpoint)
+
+
+def _credential_file(named, name):
+    """Return the file of a credential in what SUANWANG_CREDENTIALS holds; None where it holds nothing.
+
+    It is a folder, or a list ``name=file`` with colons between, where files have no names of their own choice (AWX).
+    """
+    if not named:
+        return None
+    if "=" not in named:
+        return pathlib.Path(named).expanduser() / name
+    files = dict(entry.split("=", 1) for entry in named.split(os.pathsep) if "=" in entry)
+    if name not in files:
+        raise Invalid(
+            f"SUANWANG_CREDENTIALS lists no credential {name!r}.",
+            way_out=f"It has: {', '.join(sorted(files))}. Add it there.",
+        )
+    return pathlib.Path(files[name])
 
 
 def observes(endpoint):

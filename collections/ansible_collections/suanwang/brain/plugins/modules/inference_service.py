@@ -21,13 +21,15 @@ options:
     choices: [present, absent]
     default: present
   deployment:
-    description: Whose service it is. It makes the name there, C(swb-<deployment>-<component>).
+    description:
+      - Whose service it is. It makes the name there, C(swb-<deployment>-<component>).
+      - Required unless O(planned=true).
     type: str
-    required: true
   component:
-    description: The component id, C([a-z][a-z0-9_]{0,19}).
+    description:
+      - The component id, C([a-z][a-z0-9_]{0,19}).
+      - Required unless O(planned=true).
     type: str
-    required: true
   pool:
     description: The native name of the pool, such as a partition.
     type: str
@@ -108,6 +110,16 @@ options:
     description: How long at most, in seconds.
     type: int
     default: 300
+  start:
+    description: Whether a service that is not there may be made. Without, one that is there is still changed.
+    type: bool
+    default: true
+  planned:
+    description:
+      - In apply.yml, for the component that the host stands for. Everything is read from the verified plan, and the
+        other options are not looked at. Only in the controller's worker.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - suanwang.brain.site
 attributes:
@@ -155,6 +167,16 @@ service:
     ready: 2
     url: https://10.30.0.1:8443/apps/5f2c9a7e11d0/
     pool: hangzhou-b/aofei/h800
+latency:
+  description:
+    - What real requests to it took, from the controller, over the public side of the site. C(null) where none was made.
+  returned: success
+  type: dict
+  sample:
+    requests: 5
+    median_ms: 3.2
+    worst_ms: 5.1
+    status: 200
 failure:
   description: What went wrong, as plain data.
   returned: failure

@@ -14,7 +14,7 @@ description:
     trip, the end of the certificate, and the router where the path stops.
   - With O(address) it only says whether the site's policy allows that place, and opens no connection. A place that is
     not allowed is a failure with the sentence.
-  - An endpoint that does not answer is no failure, but a result with RV(paths[].error).
+  - An endpoint that does not answer is no failure, but a result with C(error).
 extends_documentation_fragment:
   - suanwang.brain.site
 options:

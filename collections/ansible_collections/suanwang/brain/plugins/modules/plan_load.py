@@ -21,6 +21,8 @@ options:
       - The plan, by digest, its first characters, the run id, or a folder that holds C(plan.json).
       - Or the plan itself with its approvals, as one word that begins with C(b64:). It is verified like a folder, and
         kept in the store before anything is done.
+      - A run id that the store does not have is fetched, with its approvals and files, from the approval service that
+        E(SUANWANG_WEBHOOK) names, by the token in the credential C(webhook). It is verified like any other.
     type: str
   deployment:
     description:

@@ -12,7 +12,7 @@ from .planned import KEPT
 
 
 def find(store, name):
-    """Return (folder of the newest applied plan, {component id: pools of all of them}) of a deployment.
+    """Return (folder of the newest applied plan, [{kind, id, pools}] of what any of them kept) of a deployment.
 
     name: the deployment, or ``tenant/deployment`` where several tenants have one of that name.
     """
@@ -33,8 +33,9 @@ def find(store, name):
     for _folder, plan in plans:
         for item in plan["components"]:
             if item["kind"] in KEPT:
-                stood.setdefault(item["id"], []).extend(item["pools"])
-    return plans[0][0], {key: sorted(set(pools)) for key, pools in stood.items()}
+                stood.setdefault((item["kind"], item["id"]), set()).update(item["pools"])
+    rows = [{"kind": kind, "id": key, "pools": sorted(pools)} for (kind, key), pools in sorted(stood.items())]
+    return plans[0][0], rows
 
 
 def _applied(store, deployment, tenant):

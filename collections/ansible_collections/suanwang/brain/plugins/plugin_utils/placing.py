@@ -57,14 +57,16 @@ def place(run_pass, component):
 
 
 def _standing(run_pass, component):
-    """Where machines of the deployment stand already, there they stay; else the first allowed pool that is fit."""
+    """Where what a deployment keeps stands already, there it stays; else the first allowed pool that is fit."""
     name = deployed(run_pass.plan["deployment"], component["id"])
     for site, endpoint in dict.fromkeys(tuple(p.split("/", 2)[:2]) for p in component["pools"]):
         try:
-            found = _platform(run_pass, site, endpoint).instance(name)
+            platform = _platform(run_pass, site, endpoint)
+            look = platform.inference_service if component["kind"] == "serve" else platform.instance
+            found = look(name)
             pools = _pools(run_pass, site, endpoint)
         except BrainError as error:
-            said = f"{component['id']} is undecided: its machines may stand there already. {error.at(site)}"
+            said = f"{component['id']} is undecided: it may stand there already. {error.at(site)}"
             return _error(component, said)
         if found:
             allowed = [pool for pool in component["pools"] if pool.startswith(f"{site}/{endpoint}/")]

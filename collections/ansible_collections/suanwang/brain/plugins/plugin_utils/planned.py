@@ -18,8 +18,8 @@ from ..module_utils.jobfile import Layout
 from ..module_utils.machines.login import SSH_PORT
 
 WORK = ("train", "infer", "run")
-#: What stands on machines that a deployment keeps, and is given back by its name.
-KEPT = ("provision",)
+#: What a deployment keeps, and is given back by its name.
+KEPT = ("provision", "serve")
 
 
 def _place(run_pass, placed):
@@ -57,31 +57,59 @@ def job(run_pass, component, state):
         there = [place for place in _places(run_pass, component) if not _on_machines(run_pass, place)]
         return [{**place, **base} for place in there] or "its job ends with the machine that it runs on"
     placed = run_pass.placed(component)
-    code = component["code"]
-    runtime = _runtime(run_pass, component, placed) if placed["submits"] else {}
     return [
         {
             **_place(run_pass, placed),
             **base,
-            "pool": placed["name"],
-            "code": {
-                "source": str(run_pass.store.object_path(code["sha256"])),
-                "sha256": code["sha256"],
-            },
-            "command": [*runtime["launch"], code["entry"], *code["arguments"]] if runtime else [],
-            "image": runtime.get("image"),
-            "environment": {"SWB_PARAMETERS": json.dumps(component.get("parameters", {}), sort_keys=True)},
-            "inputs": _inputs(run_pass, component) if placed["submits"] else [],
+            **_code(run_pass, component, placed),
             "outputs": component.get("outputs", []),
             "nodes": component.get("nodes", 1),
             "accelerators": component.get("accelerators", 0),
-            "accelerator": placed["accelerator"],
-            "cpu": component.get("cpu", 1),
-            "memory_mib": component.get("memory_mib"),
             "wall_s": component["wall_s"],
             "start": run_pass.facts["may_start"],
             "reservation": (run_pass.told("held", component["id"]) or {}).get("name"),
             "expected": placed["found"] and not placed["submits"],
+        }
+    ]
+
+
+def _code(run_pass, component, placed):
+    """Return what a job and a service have alike: where, what code on what data, how much of a node."""
+    code = component["code"]
+    runtime = _runtime(run_pass, component, placed) if placed["submits"] else {}
+    return {
+        "pool": placed["name"],
+        "code": {
+            "source": str(run_pass.store.object_path(code["sha256"])),
+            "sha256": code["sha256"],
+        },
+        "command": [*runtime["launch"], code["entry"], *code["arguments"]] if runtime else [],
+        "image": runtime.get("image"),
+        "environment": {"SWB_PARAMETERS": json.dumps(component.get("parameters", {}), sort_keys=True)},
+        "inputs": _inputs(run_pass, component) if placed["submits"] else [],
+        "accelerator": placed["accelerator"],
+        "cpu": component.get("cpu", 1),
+        "memory_mib": component.get("memory_mib"),
+    }
+
+
+def inference_service(run_pass, component, state):
+    """Return the parameters of `inference_service`, or a sentence."""
+    if component["kind"] != "serve":
+        return f"a {component['kind']} component serves nothing"
+    base = {"state": state, "deployment": run_pass.plan["deployment"], "component": component["id"]}
+    if state == "absent":
+        return _stood(run_pass, component)
+    placed, copies = run_pass.placed(component), component.get("nodes", 1)
+    return [
+        {
+            **_place(run_pass, placed),
+            **base,
+            **_code(run_pass, component, placed),
+            "replicas": copies,
+            "accelerators": component.get("accelerators", 0) // copies,
+            "wait_s": component["wall_s"],
+            "start": run_pass.facts["may_start"],
         }
     ]
 
@@ -140,7 +168,8 @@ def dataset(run_pass, component, state):
     datum = component["datum"]
     if "from" in datum:
         return _handed_on(run_pass, component, placed)
-    source = datum["file"].get("source") or str(run_pass.store.object_path(datum["file"]["sha256"]))
+    kept = run_pass.store.object_path(datum["file"]["sha256"])
+    source = str(kept) if kept.is_file() else datum["file"].get("source", str(kept))
     return [
         {
             **_place(run_pass, placed),
@@ -161,7 +190,7 @@ def _handed_on(run_pass, component, placed):
             return "what its producer leaves is not known before it ran"
         raise Conflict(f"the datum of {component['id']} was not fetched in this pass.")
     producer = run_pass.component(component["datum"]["from"].partition(".")[0])
-    if _same_files(run_pass, run_pass.placed(producer), placed):
+    if not _stays(run_pass, component) and _same_files(run_pass, run_pass.placed(producer), placed):
         return f"{component['datum']['from']} is at {placed['site']} already"
     return [
         {
@@ -178,9 +207,17 @@ def _handed_on(run_pass, component, placed):
 def _data_path(run_pass, component, placed, sha256, filename):
     """Return the path of a datum below the storage root: of the run, or of its reader where jobs share no files."""
     layout = _layout(run_pass, component["of"])
+    if _stays(run_pass, component):
+        # Copies begin anew long after the run, whose own folder is scratch.
+        return f"{run_pass.plan['deployment']}/{component['of']}/data/{sha256}/{filename}"
     if _platform_class(run_pass, placed).SHARED_FILES:
         return layout.data(sha256, filename)[1:]
     return f"{layout.component_dir[1:]}/data/{sha256}/{filename}"
+
+
+def _stays(run_pass, component):
+    """Return whether a move_data component brings what a service goes on reading."""
+    return component["kind"] == "move_data" and run_pass.component(component["of"])["kind"] == "serve"
 
 
 def _same_files(run_pass, one, other):
@@ -208,8 +245,10 @@ def instance(run_pass, component, state):
         return f"what {component['id']} needs is made when its turn comes"
     if state == "present" and (refusal := run_pass.refusal_of_all()):
         return f"nothing is made, because nothing begins: {refusal[1]}"
-    if component["kind"] in KEPT:
+    if component["kind"] == "provision":
         return _kept(run_pass, component, state)
+    if component["kind"] == "serve":
+        return "a serve component has no machine"
     if state == "absent":
         return _given_back(run_pass, component)
     worker = run_pass.component(component["of"]) if component["kind"] == "move_data" else component
@@ -259,18 +298,7 @@ def _kept(run_pass, component, state):
     """The machines of a deployment: as many as the plan says, numbered, and none beyond them."""
     base = {"deployment": run_pass.plan["deployment"], "component": component["id"]}
     if state == "absent":
-        stood = run_pass.facts["stood"]
-        if stood is None:
-            return f"{component['id']} stays until its lease ends, or release.yml -e deployment={base['deployment']}"
-        kept = [item["id"] for item in run_pass.plan["components"] if item["kind"] in KEPT]
-        # The first sees to those as well that the newest plan has no more.
-        mine = [component["id"], *(sorted(set(stood) - set(kept)) if component["id"] == kept[0] else ())]
-        absent = {"deployment": base["deployment"], "state": "absent", "beyond": True}
-        return [
-            {**place, **absent, "component": name}
-            for name in mine
-            for place in _places(run_pass, {"pools": stood[name]})
-        ]
+        return _stood(run_pass, component, beyond=True)
     placed = run_pass.placed(component)
     count = component.get("nodes", 1)
     one = {**_machine(run_pass, placed, component), **base, "ports": component.get("ports", [])}
@@ -278,6 +306,21 @@ def _kept(run_pass, component, state):
     if "surplus" not in run_pass.plan["deletions"]:
         return [{**one, "number": number} for number in range(1, count + 1)]
     return [*({**one, "number": number} for number in range(1, count + 1)), beyond]
+
+
+def _stood(run_pass, component, **more):
+    """Return the parameters that end what a deployment keeps, at every place where it may stand; or a sentence."""
+    stood, deployment = run_pass.facts["stood"], run_pass.plan["deployment"]
+    if stood is None:
+        return f"{component['id']} stays until its lease ends, or release.yml -e deployment={deployment}"
+    kept = [item["id"] for item in run_pass.plan["components"] if item["kind"] == component["kind"]]
+    # The first of a kind sees to those as well that the newest plan has no more.
+    mine = [row for row in stood if row["kind"] == component["kind"]]
+    mine = [
+        row for row in mine if row["id"] == component["id"] or (component["id"] == kept[0] and row["id"] not in kept)
+    ]
+    absent = {"deployment": deployment, "state": "absent", **more}
+    return [{**place, **absent, "component": row["id"]} for row in mine for place in _places(run_pass, row)]
 
 
 def _given_back(run_pass, component):
@@ -310,8 +353,10 @@ def _scratch(run_pass, component):
         return "the plan deletes nothing"
     if run_pass.facts["purpose"] == "apply" and not run_pass.succeeded():
         return "the run did not succeed; what it left stays until release.yml"
-    if component["kind"] in KEPT:
+    if component["kind"] == "provision":
         return "it leaves no files at a site"
+    if component["kind"] == "serve" or _stays(run_pass, component):
+        return _kept_files(run_pass, component)
     if component["kind"] in WORK:
         path = f"{run_pass.run}/{component['id']}"
     elif component["kind"] == "move_data" and "file" in component["datum"]:
@@ -332,6 +377,14 @@ def _scratch(run_pass, component):
     return [{**place, "state": "absent", "path": path} for place in places]
 
 
+def _kept_files(run_pass, component):
+    """The files of a service: they go with it."""
+    ended = _stood(run_pass, component) if component["kind"] == "serve" else "it stays with its service"
+    if isinstance(ended, str):
+        return ended
+    return [{**one, "path": f"{one['deployment']}/{one['component']}"} for one in ended]
+
+
 def artifact(run_pass, component, state):
     """Return the parameters of `artifact`: an output that goes home, or one handed to another site."""
     if component["kind"] not in ("collect", "move_data"):
@@ -346,7 +399,7 @@ def artifact(run_pass, component, state):
         dest = artifact_path(run_pass, component)
     elif not run_pass.placed(component)["submits"]:
         return f"{component['of']} was submitted already; its data are not needed again"
-    elif _same_files(run_pass, run_pass.placed(component), placed):
+    elif not _stays(run_pass, component) and _same_files(run_pass, run_pass.placed(component), placed):
         dest = None
     else:
         dest = run_pass.store.run_dir(run_pass.run) / "handed_on" / datum["from"]
@@ -420,6 +473,7 @@ def link(name, asked):
 PARAMETERS = {
     "artifact": artifact,
     "dataset": dataset,
+    "inference_service": inference_service,
     "instance": instance,
     "job": job,
     "reservation": reservation,

@@ -63,8 +63,8 @@ class RunPass:
         """Begin a pass; the pass before it in the same process, if any, is over.
 
         components: the ids of those that take part, None for all. done: every component ended well in an earlier
-        pass, and only the giving back is left. stood: of a deployment that is given back, component → the pools where
-        its machines may stand, whichever plan put them there.
+        pass, and only the giving back is left. stood: of a deployment that is given back, what it
+        kept, with the pools where it may stand, whichever plan put it there.
         """
         facts = {
             "store": str(store.root),

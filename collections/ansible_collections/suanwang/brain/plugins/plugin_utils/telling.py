@@ -104,6 +104,9 @@ _SENTENCES = {
         f" ({event['private']['address']}:{event['private']['port']} inside)."
     ),
     "served": lambda event: f"serves as {event['native_id']}, {event.get('state') or 'state unknown'}.",
+    "answers": lambda event: (
+        f"answers at {event['url']}: {event['median_ms']} ms, the median of {event['requests']} requests."
+    ),
     "doubt": lambda event: f"in doubt: {event['message']}",
     "unreachable": lambda event: f"waits for the site: {event['message']}",
     "progress": _progress,

@@ -267,7 +267,7 @@ class Slurm(Platform):
             why = f"the reservation {spec.name} was made, and is not shown."
             raise Unreachable(why, site=self.site.id, request=_SCONTROL)
         if made.nodes < spec.nodes:
-            # More than are free then is no error there, if only one is: it gives what it has (seen).
+            # More than are free then is no error of 22.05, if only one is: it gives what it has (seen).
             self.release(spec.name)
             why = f"{spec.nodes} nodes are asked for, and it can hold {made.nodes} then."
             raise Refused(why, site=self.site.id, request=_SCONTROL, way_out="Take another time, or fewer nodes.")

@@ -128,6 +128,7 @@ class Profiled(Platform):
                 Pool(
                     id=reader.pool_id(name),
                     name=name,
+                    serves=self.can("serve") is None,
                     site=self.site.id,
                     platform=self.NAME,
                     endpoint=self.endpoint.id,

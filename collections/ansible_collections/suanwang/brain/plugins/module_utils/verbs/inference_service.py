@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+import statistics
 import time
 
 from ..errors import BrainError
 from ..errors import Conflict
 from ..errors import Invalid
 from ..errors import JobFailed
+from ..errors import Refused
 from ..errors import Timeout
 from ..errors import Unreachable
 from ..jobfile import Layout
 from ..jobfile import service_script
-from ..names import COMPONENT
-from ..names import PREFIX
+from ..names import deployed
 from ..plain import to_plain
 from ..services import ServiceSpec
 from .dataset import put
@@ -32,13 +32,17 @@ from .job import INPUTS
 from .job import inputs_at
 from .job import LOG_LINES
 from .patience import looked_for
+from .patience import of_a_run
+from .patience import patiently
 from .patience import SETTLE_S
 from .verb import diff
+from .verb import PLANNED
 from .verb import Verb
 
 POLL_S = 1.0
-_DEPLOYMENT = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_MARK = {"deployment": {"type": "str", "required": True}, "component": {"type": "str", "required": True}}
+#: So many requests are made of a service that answers; their median is its latency.
+REQUESTS = 5
+_MARK = {"deployment": {"type": "str"}, "component": {"type": "str"}}
 _OPTIONS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     **_MARK,
@@ -56,20 +60,20 @@ _OPTIONS = {
     "image": {"type": "str"},
     "wait": {"type": "bool", "default": True},
     "wait_s": {"type": "int", "default": 300},
+    "start": {"type": "bool", "default": True},
+    **PLANNED,
 }
 _CONTENT = "pool command environment inputs port accelerators accelerator cpu memory_mib image".split()
 
 
 def name_of(params):
     """Return the name on the platform; raise Invalid where one of its parts breaks the rule."""
-    for key, rule in (("deployment", _DEPLOYMENT), ("component", COMPONENT)):
-        if not rule.fullmatch(params[key]):
-            raise Invalid(f"`{key}` {params[key]!r} breaks the rule {rule.pattern}.", details={"field": key})
-    return f"{PREFIX}{params['deployment']}-{params['component']}"
+    return deployed(params["deployment"], params["component"])
 
 
 def _owner(params):
-    return f"deployment={params['deployment']} component={params['component']}"
+    tenant = f"tenant={params['tenant']} " if params.get("tenant") else ""
+    return f"{tenant}deployment={params['deployment']} component={params['component']}"
 
 
 def _label(params):
@@ -82,10 +86,19 @@ def _present(platform, params, check, report):
     name = platform.NAME_RULE.check(name_of(params))
     if not params["code"] or not params["command"] or not params["pool"]:
         raise Invalid("a service needs `pool`, `code` and `command`.", request=name)
-    label, there = _label(params), _ours(platform, params, name)
+    label, there = (
+        _label(params),
+        patiently(lambda: _ours(platform, params, name), report, None, of_a_run(params, check)),
+    )
     same = there is not None and there.label in (None, label) and there.replicas == params["replicas"]
     changed = not same or there.state == "failed"
     found = there
+    if there is None and not params["start"]:
+        raise Refused(
+            f"{params['component']} was not started before the approval expired.",
+            site=platform.site.id,
+            way_out="Approve the plan again.",
+        )
     if changed and not check:
         report("intent", message=f"serve {name} in {params['pool']}")
         found = _serve(platform, _spec(platform, params, name, label), report)
@@ -95,6 +108,7 @@ def _present(platform, params, check, report):
     return {
         "changed": changed,
         "service": to_plain(found) if found else None,
+        "latency": _latency(platform, found, report) if params["wait"] and not check else None,
         "diff": diff(f"{platform.site.id}: {params['pool']}", _described(there), _wanted(params, name, label))
         if changed
         else diff(platform.site.id, [], []),
@@ -192,6 +206,25 @@ def _wait(platform, params, name, report):
         time.sleep(POLL_S)
 
 
+def _latency(platform, service, report):
+    """Return {requests, median_ms, worst_ms, status} of real requests, or None where it has no address."""
+    if not service.url:
+        return None
+    times = []
+    for _request in range(REQUESTS):
+        begun = time.perf_counter()
+        answer = platform.connection.http.request("GET", service.url)
+        times.append((time.perf_counter() - begun) * 1000)
+    found = {
+        "requests": REQUESTS,
+        "median_ms": round(statistics.median(times), 1),
+        "worst_ms": round(max(times), 1),
+        "status": answer.status,
+    }
+    report("answers", url=service.url, replicas=service.ready, **found)
+    return found
+
+
 def _last_lines(platform, params):
     layout = Layout(platform.files.root(), params["deployment"], f"{params['component']}/{_label(params)[-16:]}")
     try:
@@ -203,13 +236,15 @@ def _last_lines(platform, params):
 
 def _absent(platform, params, check, report):
     name = name_of(params)
-    there = _ours(platform, params, name)
+    # A platform that keeps no service keeps none of ours either.
+    there = _ours(platform, params, name) if platform.can("inference_service") is None else None
     if there and not check:
         report("intent", message=f"end the service {name}")
         platform.unserve(name)
     return {
         "changed": there is not None,
         "service": None,
+        "latency": None,
         "diff": diff(platform.site.id, _described(there), []),
     }
 
@@ -224,5 +259,10 @@ def _info(platform, params, check, report):
     return {"changed": False, "service": to_plain(found) if found else None}
 
 
-INFERENCE_SERVICE = Verb(_run, _OPTIONS, writes=True)
-INFERENCE_SERVICE_INFO = Verb(_info, _MARK)
+INFERENCE_SERVICE = Verb(
+    _run,
+    _OPTIONS,
+    {"required_if": [("planned", False, ["site", "deployment", "component"])]},
+    writes=True,
+)
+INFERENCE_SERVICE_INFO = Verb(_info, {name: {**option, "required": True} for name, option in _MARK.items()})

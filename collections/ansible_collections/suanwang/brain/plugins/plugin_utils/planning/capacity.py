@@ -29,7 +29,8 @@ class Commitment:
     """What an approved or running plan holds. start, end: RFC 3339.
 
     Machines: pool, with accelerators, cpu, memory_mib and nodes in all. A copy: hops, the directed links it uses.
-    tenant None: not known, and counted on every quota of its pool.
+    tenant None: not known, and counted on every quota of its pool. leased: it stays when its run is over, and a pool
+    shows what it uses among all that is used, without its name.
     """
 
     run: str
@@ -43,6 +44,7 @@ class Commitment:
     nodes: int = 1
     hops: tuple[tuple[str, str], ...] = ()
     tenant: str | None = None
+    leased: bool = False
 
     @property
     def need(self):
@@ -129,8 +131,9 @@ def _of_pool(pool, twins, shown, now, gates=True):
     base = epoch(now)
     free = (pool.free.accelerators, pool.free.cpu, _mib(pool.free.memory_gib))
     ours, foreign = _ours(twins, shown), _foreign(twins, shown)
-    mine = [sum(one.accelerators for one in ours), sum(one.cpu for one in ours)]
-    mine.append(sum(shown[one.run, one.component].memory_mib for one in ours))
+    kept = _kept({twin.id for twin in twins}, shown, base)
+    mine = [sum(one.accelerators for one in (*ours, *kept)), sum(one.cpu for one in (*ours, *kept))]
+    mine.append(sum(shown[one.run, one.component].memory_mib for one in (*ours, *kept)))
     left = [
         0 if whole is None or unused is None else max(0, min(whole, whole - unused) - counted)
         for whole, unused, counted in zip(size[:3], free, mine, strict=True)
@@ -168,6 +171,11 @@ def _ours(twins, shown):
     """Return the promised work that the pool's machines show: it is counted as promised, and not as taken."""
     found = {(one.run, one.component): one for twin in twins for one in twin.ours}
     return [one for name, one in found.items() if name in shown and one.state in ("running", "starting")]
+
+
+def _kept(pools, shown, base):
+    """Return what stays in the pools already by the lease of a plan: among what is used, and counted as promised."""
+    return [one for one in shown.values() if one.leased and one.pool in pools and epoch(one.start) < base]
 
 
 def _foreign(twins, shown):
@@ -217,6 +225,7 @@ def _of_quota(key, pools, shown, now):
         for name, one in work.items()
         if name in shown and (one.state in ("running", "starting") or place == 3)
     )
+    ours += sum(one.need[place] for one in _kept({pool.id for pool in there}, shown, epoch(now)))
     left = min(size[place], int((quota.used or 0) * unit)) - ours
     if left > 0:
         # Nobody says whose jobs end when: all of the endpoint's have ended by the latest end.

@@ -15,6 +15,7 @@ page (low trust); Y1 DTK compatibility table; S1 secondary, one source.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -131,3 +132,13 @@ def speed(name, reference):
     if not (ours and theirs and ours.tflops_fp16 and theirs.tflops_fp16):
         return None
     return Fraction(str(ours.tflops_fp16)) / Fraction(str(theirs.tflops_fp16))
+
+
+@functools.lru_cache(maxsize=4096)
+def fits(asked, card):
+    """Return whether a pool's card is what was asked for: a model, a kind, any, or a native name."""
+    word = (asked or "any").strip().lower()
+    if word in ("any", card.kind, card.model.lower(), card.native.lower()):
+        return True
+    known = model(word)
+    return known is not None and known.name == card.model.lower()

@@ -11,7 +11,7 @@ from .timeline import stamp
 
 
 def commitments(plan, estimate, ended=(), since=None):
-    """Return the Commitments of a plan. ended: ids of its components that have ended.
+    """Return the Commitments of a plan. ended: ids of its components that have ended; a lease goes on after that.
 
     since: RFC 3339, when the run started, or now for a run that has not started, so that an approved plan
     keeps its hold while it waits; None: when the estimate was made.
@@ -21,7 +21,7 @@ def commitments(plan, estimate, ended=(), since=None):
     base = epoch(since or estimate["made_at"])
     found = []
     for entry in estimate.get("components", ()):
-        if entry["id"] in ended or entry["end_s"] <= entry["start_s"]:
+        if (entry["id"] in ended and "lease_s" not in entry) or entry["end_s"] <= entry["start_s"]:
             continue
         found.append(
             Commitment(
@@ -35,6 +35,7 @@ def commitments(plan, estimate, ended=(), since=None):
                 memory_mib=entry.get("memory_mib", 0),
                 nodes=entry.get("nodes", 1),
                 tenant=plan["tenant"],
+                leased=bool(entry.get("lease_s")),
                 hops=tuple(tuple(hop) for hop in entry.get("hops", ())),
             )
         )

@@ -10,7 +10,6 @@ safety (network reach, data level, pool state).
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 from ...module_utils.said import join
@@ -22,6 +21,7 @@ from .expand import level_of
 from .network import CONTROLLER
 from .network import GIB
 from .network import Network
+from .rules import STAYS
 from .timeline import epoch
 from .timeline import human
 
@@ -175,6 +175,14 @@ def _component_rules(ask, pool):
             "jobs", say("{pool} gives machines and runs no jobs", pool=pool.id), "kind", "Use a pool that runs jobs"
         )
         return
+    if ask.node.component.kind == "serve" and not pool.serves:
+        yield No(
+            "serve",
+            say("{pool} keeps no service that answers", pool=pool.id),
+            "kind",
+            "Use a platform that serves models",
+        )
+        return
     yield from _places(ask, pool)
     yield from _data(ask, pool)
     yield from _software(ask, pool)
@@ -264,7 +272,7 @@ def _accelerator(asked, pool):
     if card is None:
         sentence = say("{pool} has no accelerators, {cards} were asked for", pool=pool.id, cards=asked.accelerators)
         yield No("accelerator", sentence, "resources.accelerators", "Ask for no accelerators")
-    elif not accelerator_fits(asked.accelerator, card):
+    elif not catalogue.fits(asked.accelerator, card):
         sentence = say(
             "{pool} has {card} ({kind}), {asked} was asked for",
             pool=pool.id,
@@ -273,16 +281,6 @@ def _accelerator(asked, pool):
             asked=asked.accelerator,
         )
         yield No("accelerator", sentence, "resources.accelerator", say("Ask for {model} or any", model=card.model))
-
-
-@functools.lru_cache(maxsize=4096)
-def accelerator_fits(asked, card):
-    """Return whether a pool's card is what was asked for: a model, a kind, any, or a native name."""
-    word = (asked or "any").strip().lower()
-    if word in ("any", card.kind, card.model.lower(), card.native.lower()):
-        return True
-    known = catalogue.model(word)
-    return known is not None and known.name == card.model.lower()
 
 
 def _runtime(component, pool):
@@ -354,7 +352,7 @@ def _size(ask, pool):
             "capacity", sentence, "resources.accelerators", say("Ask for at most {total} cards", total=total), total
         )
         return
-    several = ask.node.component.kind == "provision"  # of one node there may be many machines
+    several = ask.node.component.kind in STAYS  # one node may hold many machines, or copies
     if pool.machines and not several and nodes > 1:
         sentence = say(
             "{pool} runs a job on one machine that is made for it, {nodes} nodes are needed", pool=pool.id, nodes=nodes

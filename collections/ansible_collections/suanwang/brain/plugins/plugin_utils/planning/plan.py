@@ -71,7 +71,7 @@ def build(proposal, task, facts, *, run, requester, task_sha256, site_pins, poli
         "sites": {site: site_pins[site][0] for site in sites},
         "window": {"start_by": stamp(epoch(now) + start_within)},
         "caps": _caps(proposal, pools, by_id, reach),
-        "deletions": ["scratch", *(["surplus"] if any("lease_s" in entry for entry in components) else [])],
+        "deletions": ["scratch", *(["surplus"] if any(entry["kind"] == "provision" for entry in components) else [])],
         "lab": "true" if all(site_pins[site][1] for site in sites) else "false",
         "min_forks": max(FORKS_LEAST, min(FORKS_MOST, len(components))),
         "components": components,
@@ -171,6 +171,8 @@ def _work(component, place, facts, proposal):
             "entry": component.code.entry,
             "arguments": list(component.code.arguments),
         }
+    if component.lease_s:
+        entry["lease_s"] = component.lease_s
     moves = proposal.problem.moves.get(component.id, ())
     entry["inputs"] = [_input(move.datum) for move in moves]
     entry["outputs"] = [{"name": made.name, "path": made.path} for made in component.outputs]

@@ -10,6 +10,9 @@ from ...module_utils.said import say
 from ...module_utils.said import words
 from .sentences import problem_of
 
+#: What a deployment keeps.
+STAYS = ("provision", "serve")
+
 
 def problems_of(task):
     """Return the broken rules of a built task, in the order of the rules; cycles only where all else holds."""
@@ -109,7 +112,7 @@ def _resources(task):
                 "work in accelerator hours or pflop needs cards, and none is asked for.",
                 "Set resources.accelerators, or give duration_s.",
             )
-        if item.kind in ("train", "infer", "run") and not (item.code or item.image):
+        if item.kind in ("train", "infer", "run", "serve") and not (item.code or item.image):
             yield problem_of(
                 f"{item.field}.code",
                 say("{kind} has nothing to run.", kind=item.kind),
@@ -118,26 +121,43 @@ def _resources(task):
 
 
 def _kept(task):
-    """What is made to stay has an owner, the deployment, and an end; and nothing is run on it."""
+    """What is made to stay has an owner, the deployment, and an end; machines run nothing, and a service never ends."""
     for item in task.components:
-        if item.kind != "provision":
+        if item.kind == "serve" and item.ports:
+            yield problem_of(f"{item.field}.ports", "a serve component has no ports.", "It answers at SWB_PORT.")
+        if item.kind not in STAYS:
             for name in ("lease_s", "ports"):
                 if getattr(item, name):
-                    yield problem_of(f"{item.field}.{name}", f"a {item.kind} component has no {name}.", "Leave it out.")
+                    yield problem_of(
+                        f"{item.field}.{name}",
+                        say("a {kind} component has no {name}.", kind=item.kind, name=name),
+                        "Leave it out.",
+                    )
             continue
         if not task.deployment:
             yield problem_of(
                 "deployment",
-                f"{item.id} makes machines that stay, and no deployment is named that owns them.",
+                say("{component} serves a model, and no deployment is named that owns it.", component=item.id)
+                if item.kind == "serve"
+                else say(
+                    "{component} makes machines that stay, and no deployment is named that owns them.",
+                    component=item.id,
+                ),
                 "Name one: a later task of it changes them, and release.yml -e deployment=NAME removes them.",
             )
         if not item.lease_s:
-            yield problem_of(f"{item.field}.lease_s", f"nothing says how long {item.id} stays.", "Give seconds.")
+            yield problem_of(
+                f"{item.field}.lease_s",
+                say("nothing says how long {component} stays.", component=item.id),
+                "Give seconds.",
+            )
         for name in ("code", "inputs", "outputs", "work", "gang"):
-            if getattr(item, name):
+            if getattr(item, name) and not (item.kind == "serve" and name in ("code", "inputs")):
                 yield problem_of(
                     f"{item.field}.{name}",
-                    f"{item.id} makes machines, and runs nothing on them.",
+                    say("{component} answers until it is ended.", component=item.id)
+                    if item.kind == "serve"
+                    else say("{component} makes machines, and runs nothing on them.", component=item.id),
                     "Leave it out, or run work with kind: run.",
                 )
 
@@ -218,11 +238,18 @@ def _method(where, evaluate, holdout):
     """What a method needs beside the figure that is asked for."""
     missing = [name for name in ("weights", "bias") if getattr(evaluate, name) is None]
     if evaluate.method == "linear_argmax" and missing:
-        yield problem_of(f"{where}.evaluate.{missing[0]}", "is missing.", f"Name the array of {' and '.join(missing)}.")
+        yield problem_of(
+            f"{where}.evaluate.{missing[0]}",
+            "is missing.",
+            say("Name the array of {names}.", names=join(" and ", missing)),
+        )
     wanted = "modulo and remainder" if evaluate.method == "linear_argmax" else "column"
     if bool(holdout.column) == (evaluate.method == "linear_argmax"):
-        said = f"{evaluate.method} is measured on a holdout of {wanted}, and {evaluate.input} has another."
-        yield problem_of(f"{where}.evaluate.method", said, f"Give that input a holdout of {wanted}.")
+        said = say(
+            "{method} is measured on a holdout of {wanted}, and {input} has another.",
+            method=evaluate.method, wanted=wanted, input=evaluate.input,
+        )  # fmt: skip
+        yield problem_of(f"{where}.evaluate.method", said, say("Give that input a holdout of {wanted}.", wanted=wanted))
 
 
 def _reach(task):

@@ -29,6 +29,8 @@ PFLOP_EFFICIENCY = Fraction(7, 10)
 ASSUMED_RUN_S = 3600
 # What a cloud takes to start a machine, where nobody has measured it.
 MACHINE_START_S = 60
+# What a service takes until its copies answer, where nobody has measured it.
+SERVICE_START_S = 60
 ALARM_POINTS = {"critical": 100, "major": 20, "minor": 5, "warning": 2, "info": 0}
 
 
@@ -77,9 +79,11 @@ def nodes_of(resources, pool):
 
 
 def run_time(component, pool, nodes):
-    """Return the Run of a component on a pool: of machines that stay, until they are there."""
+    """Return the Run of a component on a pool: of what stays, until it is there."""
     if component.kind == "provision":
-        return Run(MACHINE_START_S, (f"a machine is taken to start within {MACHINE_START_S} s",))
+        return Run(MACHINE_START_S, (say("a machine is taken to start within {n} s", n=MACHINE_START_S),))
+    if component.kind == "serve":
+        return Run(SERVICE_START_S, (say("a service is taken to answer within {n} s", n=SERVICE_START_S),))
     return _run_time(
         component.work,
         component.max_wall_s,

@@ -1,0 +1,174 @@
+"""A controller as back end: the service launches jobs there, each once, whoever dies and whatever answer is lost."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+
+import pytest
+import yaml
+
+from tests.lab.controller.server import Server
+from tests.lab.service import Service
+from tests.playbooks.project import Project
+from tests.webhook.people import tiny_task
+from tests.webhook.striking import PARTS
+from tests.webhook.striking import processes
+from tests.webhook.test_kills import approved
+from tests.webhook.test_kills import ENDS
+from tests.webhook.test_kills import judge
+from tests.webhook.test_kills import struck
+from tests.webhook.test_kills import Stubborn
+
+KINDS = ("perceive", "watch", "apply", "release")
+#: Answers of launches that are lost in the kill test, of those that there are.
+LOST = 2
+_SURVEY = {"type": "text", "required": False, "default": "", "min": 0, "max": 1024}
+
+
+def furnish(server, config, state):
+    """Make through the API what awx.yml makes with modules, as far as the back end needs it."""
+
+    def make(noun, **body):
+        answer = server.call("POST", f"{noun}/", body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    organization = make("organizations", name="lab")
+    env = {"SUANWANG_CONFIG": "{{ config }}", "SUANWANG_STATE": "{{ state }}"}
+    fields = [{"id": name, "label": name, "type": "string"} for name in ("config", "state")]
+    kind = make("credential_types", name="sites", kind="cloud", inputs={"fields": fields}, injectors={"env": env})
+    credential = make(
+        "credentials", name="sites", organization=organization, credential_type=kind,
+        inputs={"config": str(config), "state": str(state)},
+    )  # fmt: skip
+    project = make("projects", name="brain", organization=organization, scm_type="git", scm_url=str(server.project))
+    until = time.monotonic() + 60
+    while server.call("GET", f"projects/{project}/").json()["status"] != "successful" and time.monotonic() < until:
+        time.sleep(0.1)
+    fleet = make("inventories", name="fleet", organization=organization)
+    plans = make("inventories", name="plans", organization=organization)
+    make(
+        "inventory_sources", name="fleet", inventory=fleet, source="scm", source_project=project, credential=credential,
+        source_path="inventories/lab/fleet.brain.yml", overwrite=True, update_on_launch=True,
+    )  # fmt: skip
+    for name in KINDS:
+        asks = {"ask_job_type_on_launch": True, "ask_diff_mode_on_launch": True, "survey_enabled": True}
+        template = make(
+            "job_templates", name=f"SuanWang {name}", project=project, playbook=f"playbooks/{name}.yml", forks=60,
+            inventory=fleet if name == "perceive" else plans, allow_simultaneous=True, **asks,
+        )  # fmt: skip
+        words = ("brain_launch",) if name in ("perceive", "watch") else ("plan", "brain_launch")
+        spec = [{**_SURVEY, "question_name": word, "variable": word} for word in words]
+        spec += [{**_SURVEY, "question_name": "for_s", "variable": "for_s", "type": "integer"}] * (name == "watch")
+        server.call("POST", f"job_templates/{template}/survey_spec/", {"name": "", "description": "", "spec": spec})
+        server.call("POST", f"job_templates/{template}/credentials/", {"id": credential})
+
+
+@pytest.fixture
+def backed(lab, tmp_path):
+    """(service, controller): a service whose back end is a controller over the same store."""
+    config = Project(lab, tmp_path / "user").own_config()
+    state = tmp_path / "state"
+    with Server(tmp_path / "controller") as server:
+        server.add_fleet(config)
+        furnish(server, config, state)
+        path = config / "credentials" / "controller"
+        path.write_text(server.token)
+        path.chmod(0o600)
+        settings = yaml.safe_load((config / "webhook.yml").read_text())
+        settings["backend"] = {"kind": "controller", "url": server.url}
+        (config / "webhook.yml").write_text(yaml.safe_dump(settings))
+        with Service(lab, state, SUANWANG_CONFIG=str(config)) as service:
+            yield service, server
+
+
+def jobs(server, template="SuanWang apply"):
+    (found,) = server.call("GET", "job_templates/", name=template).json()["results"]
+    answer = server.call("GET", f"job_templates/{found['id']}/jobs/", order_by="id", page_size=200).json()
+    return [one for one in answer["results"] if one["job_type"] == "run"]
+
+
+def test_a_run_is_a_job_whose_log_and_events_are_ours(backed):
+    service, server = backed
+    server.lose_answers(1)
+    run = approved(Stubborn([service], "requester"), Stubborn([service], "approver"), 0)
+    client = service.log_in("requester")
+    task = client.wait(f"tasks/{run}", ("succeeded",), bad=("failed", "cancelled"))
+    assert task["state"] == "succeeded"
+    (job,) = jobs(server)
+    assert job["status"] == "successful" and job["artifacts"]["brain_run"] == run
+    log = client.call("GET", f"runs/{run}/log").text
+    assert "Close the journal" in log and "\x1b" not in log
+    (launch,) = [one for one in client.get(f"runs/{run}")["launches"] if one["kind"] == "apply"]
+    assert (launch["state"], launch["exit_code"]) == ("succeeded", 0)
+    until, check = time.monotonic() + 60, None
+    while check is None and time.monotonic() < until:
+        check = client.get(f"tasks/{run}/plan")["check"]
+    assert "PLAY RECAP" in check
+    for path in (service.state / "webhook").rglob("*"):
+        assert not path.is_file() or server.token.encode() not in path.read_bytes(), path
+
+
+def test_a_template_that_would_drop_the_plan_is_refused(backed):
+    service, server = backed
+    (template,) = server.call("GET", "job_templates/", name="SuanWang apply").json()["results"]
+    server.call("PATCH", f"job_templates/{template['id']}/", {"survey_enabled": False})
+    run = approved(Stubborn([service], "requester"), Stubborn([service], "approver"), 0)
+    client = service.log_in("requester")
+    task = client.wait(f"tasks/{run}", ENDS)
+    assert task["state"] == "failed" and "does not take brain_launch, plan" in task["message"], task
+    assert jobs(server) == []
+
+
+def test_a_cancelled_run_is_cancelled_there_and_given_back(backed, lab):
+    service, server = backed
+    requester, approver = service.log_in("requester"), service.log_in("approver")
+    document, files = tiny_task("long")
+    files[0]["text"] = "import time\ntime.sleep(120)\n"
+    run = requester.post("tasks", document=document, files=files)["id"]
+    requester.wait(f"tasks/{run}", ("proposed",), bad=("failed", "refused"))
+    found = requester.get(f"tasks/{run}/proposals")["items"]
+    digest = requester.post(f"tasks/{run}/confirm", proposal=found[0]["id"])["digest"]
+    approver.post(f"tasks/{run}/approve", digest=digest)
+    journal = service.state / "runs" / run / "journal.jsonl"
+    until = time.monotonic() + 60
+    while not (journal.exists() and '"submitted"' in journal.read_text()) and time.monotonic() < until:
+        time.sleep(0.05)
+    requester.post(f"runs/{run}/cancel")
+    requester.wait(f"tasks/{run}", ("cancelled",), bad=("failed", "succeeded"))
+    assert [job["status"] for job in jobs(server)] == ["canceled"]
+    assert [job["status"] for job in jobs(server, "SuanWang release")] == ["successful"]
+
+
+@pytest.mark.parametrize("part", ["launcher", "run process"])
+def test_a_job_is_adopted(backed, part, monkeypatch):
+    monkeypatch.setitem(PARTS, "run process", b"webhook.runs.controller")
+    service, server = backed
+    run = approved(Stubborn([service], "requester"), Stubborn([service], "approver"), 0)
+    until = time.monotonic() + 60
+    while not jobs(server) and time.monotonic() < until:
+        time.sleep(0.02)
+    for pid in processes(service.state)[part]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    service.log_in("requester").wait(f"tasks/{run}", ("succeeded",), bad=("failed", "cancelled"))
+    assert len(jobs(server)) == 1
+
+
+def test_every_approval_is_one_job_whoever_dies(backed, lab, monkeypatch):
+    monkeypatch.setitem(PARTS, "run process", b"webhook.runs.controller")
+    service, server = backed
+    server.lose_answers(LOST)
+    runs, states, names, kills = struck([service], lab)
+    judge(runs, states, names, kills, [service])
+    marks = [json.loads(job["extra_vars"])["brain_launch"] for job in jobs(server)]
+    # A playbook that was killed is begun again, as another job; no launch is ever two.
+    assert len(marks) == len(set(marks)) >= len(runs)
+    assert {mark.partition(".")[0] for mark in marks} == set(launches(service, runs))
+
+
+def launches(service, runs):
+    client = service.log_in("requester")
+    return [one["id"] for run in runs for one in client.get(f"runs/{run}")["launches"] if one["kind"] == "apply"]
