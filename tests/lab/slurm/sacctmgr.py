@@ -1,7 +1,8 @@
 """sacctmgr, as far as limits of accounts go: ``modify account``, and ``show`` of clusters and associations.
 
-Texts and exit statuses of 22.05.8, seen; the one to somebody without the right is from its source. A number that is
-none ends with 0 and changes nothing, as there; so does a call without ``-i`` whose question nobody answers.
+Texts and exit statuses of 22.05.8, seen. Not seen, only put together from the words in its binary: the answer to
+somebody without the right, to an unknown entity or condition, and to a call without ``-i`` whose question nobody
+answers. A number that is none ends with 0 and changes nothing, as there.
 """
 
 from tests.lab.slurm import tres
@@ -29,8 +30,8 @@ def run(cluster, request) -> str:
     if verb != "modify":
         raise Told(f"invalid keyword: {verb}\n")
     if not entity.startswith("account"):
-        raise Told(f'No valid entity in modify command\nInput line must include, "User", "Account",'
-                   f' "Cluster", "QOS" or "Resource"\n not {entity!r}\n')  # fmt: skip
+        raise Told('No valid entity in modify command\nInput line must include "Account", "Cluster", "Federation",'
+                   ' "Job", "QOS", "Resource" or "User"\n')  # fmt: skip
     return _modify(cluster, request, rest, "immediate" in given)
 
 
@@ -121,7 +122,8 @@ def _show(cluster, entity: str, words: list[str], bare: bool) -> str:
             for name, limits in cluster.limits.items() if name in given.get("account", name).split(",")
         ]  # fmt: skip
     else:
-        raise Told(f'No valid entity in list command\nInput line must include "Account", "Association",'
-                   f' "Cluster" … not {entity!r}\n')  # fmt: skip
+        raise Told('No valid entity in list command\nInput line must include "Account", "Association", "Cluster",'
+                   ' "Configuration",\n"Event", "Federation", "Problem", "QOS", "Resource", "Reservation",\n'
+                   '"RunAwayJobs", "Stats", "Transaction", "TRES", "User", or "WCKey"\n')  # fmt: skip
     lines = ["|".join("" if cell is None else str(cell) for cell in row) for row in rows]
     return "".join(f"{line}\n" for line in ([] if bare else ["|".join(columns)]) + lines)
