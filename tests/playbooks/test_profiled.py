@@ -47,7 +47,7 @@ def trained(request, tmp_path_factory):
         project = Project(lab, folder)
         run = project.approved(folder / "task.yml")
         project.apply(run).good()
-        yield project, run, place, next(one for one in lab.sites if one.name in (place, site))
+        yield project, run, place, next(one for name in (place, site) for one in lab.sites if one.name == name)
 
 
 def test_the_model_comes_home_and_is_as_good_as_anywhere(trained):

@@ -45,6 +45,7 @@ POOL = r.Pool(
     open=False,
     jobs=False,
     machines=True,
+    serves=True,
     seen=r.Seen("2026-11-25T03:26:58Z", "hunan/slurm", "live", None),
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from tests.lab.service import ServiceError
 from tests.webhook.people import tiny_task
 from tests.webhook.sockets import Watch
@@ -67,7 +68,10 @@ def test_the_example_comes_home(service, people, lab):
     assert [one["state"] for one in shown["components"]] == ["succeeded"] * 3
     assert float(shown["models"][0]["accuracy"]) >= 0.94
     (used,) = [one for one in approver.get("usage")["items"] if one["person"] == "requester@lab.invalid"]
-    assert used["runs"] >= 1 and used["card_hours"] > 0 and used["gib"] > 0 and used["unknown"] == 0
+    events = [json.loads(line) for line in (service.state / "runs" / run / "journal.jsonl").read_text().splitlines()]
+    (times,) = {(one["started"], one["ended"]) for one in events if one["event"] == "used"}
+    assert used["runs"] == 1 and used["gib"] > 0 and used["unknown"] == 0
+    assert used["card_hours"] == pytest.approx(clock.seconds_between(*times) / 3600, abs=1e-6)
     assert "PLAY RECAP" in requester.call("GET", f"runs/{run}/log").text
     assert service.command("audit", "verify").returncode == 0
 

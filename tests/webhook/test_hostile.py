@@ -2,6 +2,8 @@
 
 import io
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -110,13 +112,20 @@ def hostile(folder, what):
     return "{{ lookup('pipe', 'touch " + str(folder / what) + "') }}"
 
 
-def test_no_text_of_a_person_a_job_or_a_site_becomes_a_template(service, lab, tmp_path):
+@pytest.fixture
+def scratch():
+    """A folder with a short name: the name of a task has 120 characters at most."""
+    with tempfile.TemporaryDirectory(prefix="swb-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_no_text_of_a_person_a_job_or_a_site_becomes_a_template(service, lab, scratch):
     """Through the whole chain, to the end of a real run: name, parameters, what a job prints, alarms, reasons."""
     requester, approver = service.log_in("requester"), service.log_in("approver")
-    lab.site("hunan").alert(hostile(tmp_path, "alarm"), severity="minor")
-    parameters = {"text": hostile(tmp_path, "parameter"), "percent": "{% raw %}{{ 7 * 6 }}"}
-    document, files = tiny_task(hostile(tmp_path, "name"), parameters=parameters)
-    said_by_job = hostile(tmp_path, "printed")
+    lab.site("hunan").alert(hostile(scratch, "alarm"), severity="minor")
+    parameters = {"text": hostile(scratch, "parameter"), "percent": "{% raw %}{{ 7 * 6 }}"}
+    document, files = tiny_task(hostile(scratch, "name"), parameters=parameters)
+    said_by_job = hostile(scratch, "printed")
     files[0]["text"] = (
         "import json, sys\n"
         f"print({said_by_job!r}, flush=True)\n"
@@ -130,13 +139,13 @@ def test_no_text_of_a_person_a_job_or_a_site_becomes_a_template(service, lab, tm
         requester.wait(f"tasks/{one['id']}", ("proposed",), bad=("refused",))
         found = requester.get(f"tasks/{one['id']}/proposals")["items"]
         one |= requester.post(f"tasks/{one['id']}/confirm", proposal=found[0]["id"])
-    reason = hostile(tmp_path, "reason")
+    reason = hostile(scratch, "reason")
     no = approver.post(f"tasks/{rejected['id']}/reject", digest=rejected["digest"], reason=reason)
     assert no["message"] == reason
     approver.post(f"tasks/{task['id']}/approve", digest=task["digest"])
     ended = requester.wait(f"tasks/{task['id']}", ("succeeded", "failed"), seconds=240)
     assert ended["state"] == "succeeded", ended
-    assert ended["name"] == hostile(tmp_path, "name")
+    assert ended["name"] == hostile(scratch, "name")
     plan = json.dumps(requester.get(f"tasks/{task['id']}/plan")["plan"])
     assert json.dumps(parameters["percent"]) in plan
     log = requester.call("GET", f"runs/{task['id']}/log").text
@@ -144,6 +153,6 @@ def test_no_text_of_a_person_a_job_or_a_site_becomes_a_template(service, lab, tm
         requester.session.get(f"{service.url}/{page}").text
         for page in ("", f"tasks/{rejected['id']}", f"runs/{task['id']}", f"runs/{task['id']}/report")
     ]
-    assert list(tmp_path.iterdir()) == []
+    assert list(scratch.iterdir()) == []
     assert "42" not in log and not any("<script>" in page for page in pages)
     assert "lookup(&#39;pipe&#39;" in pages[1]

@@ -86,7 +86,7 @@ def test_people_of_the_openid_provider_come_in_by_their_groups(openid):
     walker, _landed = enter(url, "wang")
     assert who(walker, url)["roles"] == ["approver"]
     walker, landed = enter(url, "stranger")
-    assert landed.status_code == 403 and "in no group" in landed.text
+    assert landed.status_code == 403 and "不属于可使用本服务的任何组" in landed.text
     assert who(walker, url) == 401
 
 

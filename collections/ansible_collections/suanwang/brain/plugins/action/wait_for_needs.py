@@ -53,6 +53,8 @@ class ActionModule(BrainAction):
     def _refuse(self, run_pass, component):
         """Nothing begins in a pass in which what has to start together got no nodes, or what follows no place."""
         refused = run_pass.told("refused", "all")
+        if refused and refused["culprit"] == component["id"]:
+            raise NeedFailed(run_pass.told("end", component["id"])["message"])  # what it was refused with stays
         if refused:
             culprit, why = refused["culprit"], f"{refused['culprit']} could not be reserved"
         else:

@@ -331,9 +331,9 @@ def newest(rows, name):
 
     def never_was(row):
         nowhere = row["nodes"] in (None, "", "None assigned")
-        # The history of 24.11 leaves the reason out (seen); what had no node and no start never was either.
-        why = row["reason"] == "BadConstraints" or not num(row["started"])
-        return nowhere and why and "FAILED" in words(row["state"])
+        # The reason is not always there (24.11's history, 22.05 for a moment; seen): no node and no time is enough.
+        no_time = num(row["started"], 0) in (0, num(row["ended"], 0))
+        return nowhere and (row["reason"] == "BadConstraints" or no_time) and "FAILED" in words(row["state"])
 
     found = [row for row in rows if row["name"] == name and not never_was(row)]
     return max(found, key=lambda row: (num(row["submitted"], 0), row["id"]), default=None)
