@@ -127,9 +127,12 @@ def add_launch(session, **columns):
 
 
 def queued(session, kinds, limit=500):
-    """Return the launches of these kinds that wait, oldest first, each with its task or None."""
+    """Return (id, kind, priority, tenant) of the launches of these kinds that wait, oldest first.
+
+    Columns, not rows: it is asked for many times a second, and a task carries its document. No task: None.
+    """
     query = (
-        select(models.Launch, models.Task)
+        select(models.Launch.id, models.Launch.kind, models.Task.priority, models.Task.tenant)
         .outerjoin(models.Task, models.Launch.task == models.Task.id)
         .where(models.Launch.state == "queued", models.Launch.kind.in_(kinds))
         .order_by(models.Launch.created_at, models.Launch.id)

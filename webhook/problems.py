@@ -18,13 +18,13 @@ from .database import Stale
 from .desk.desk import Clash
 from .desk.desk import Denied
 from .desk.desk import Missing
-from .runs.ledger import Over
 from .states import Illegal
 
 log = logging.getLogger(__name__)
 STATUS = {
     errors.Invalid: 422,
     errors.NotFound: 404,
+    errors.QuotaExceeded: 409,  # before what it is a kind of
     errors.Refused: 422,
     errors.Corrupt: 409,
     errors.Conflict: 409,
@@ -71,7 +71,7 @@ def read(error):
         return status, error.message, {"field": error.details.get("field"), "way_out": error.way_out}
     if isinstance(error, Illegal):
         return 409, _illegal(error), {"allowed": error.allowed}
-    if isinstance(error, Stale | Clash | Over):
+    if isinstance(error, Stale | Clash):
         return 409, error.args[0], {}
     if isinstance(error, Denied):
         return 403, error.args[0], {}

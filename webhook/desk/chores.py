@@ -19,7 +19,6 @@ from ..models import Task
 from ..notices import outbox
 from ..rights import Caller
 from ..runs import ledger
-from ..runs.ledger import Over
 from ..states import Illegal
 from . import alarms
 from . import approvals
@@ -57,7 +56,7 @@ def confirm_deliveries(desk):
         try:
             _task, found = proposals.index(desk, caller, row.id)
             proposals.confirm(desk, caller, row.id, found[0].id)
-        except (BrainError, Clash, Illegal, Over, database.Stale) as error:
+        except (BrainError, Clash, Illegal, database.Stale) as error:
             log.warning("task %s of a delivery: %s", row.id, error)
 
 
@@ -81,7 +80,7 @@ def take_up_signatures(desk):
     for run in confirmed:
         try:
             approvals.take_up(desk, run)
-        except (BrainError, database.Stale, Over) as error:
+        except (BrainError, database.Stale) as error:
             log.warning("the signatures of task %s: %s", run, error)
 
 

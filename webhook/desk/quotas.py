@@ -39,7 +39,8 @@ COLUMNS = {
 _GIB = 1 << 30
 
 
-def _tenants(desk, caller, tenant=None):
+def tenants(desk, caller, tenant=None):
+    """Return the tenants that the caller sees, or the one named; raise Missing where he does not see it."""
     seen = [name for name in sorted(desk.config().tenants) if caller.sees(name)]
     if tenant is not None and tenant not in seen:
         raise Missing(say("there is no tenant {tenant}", tenant=tenant))
@@ -50,7 +51,7 @@ def index(desk, caller):
     """Return one mapping a quota: whose, of what, the amount a month, and what is used, held and left of it."""
     month, found = ledger.month_of(desk.now()), []
     with desk.database.read() as session:
-        query = select(Quota).where(Quota.tenant.in_(_tenants(desk, caller)))
+        query = select(Quota).where(Quota.tenant.in_(tenants(desk, caller)))
         for row in session.scalars(query.order_by(Quota.tenant, Quota.person, Quota.resource)):
             used, held = ledger.spent(session, row.tenant, month, row.person or None)[row.resource]
             shown = {"tenant": row.tenant, "person": row.person or None, "resource": row.resource, "month": month}
@@ -61,7 +62,7 @@ def index(desk, caller):
 
 def put(desk, caller, tenant, person, resource, amount):
     """Set a quota; amount None takes it away. Runs that are approved go on. Return what `index` shows."""
-    _tenants(desk, caller, tenant)
+    tenants(desk, caller, tenant)
     now, key = desk.now(), (tenant, person or "", resource)
     with desk.database.write() as session:
         ledger.lock(session, tenant)
@@ -84,7 +85,7 @@ def rows(desk, caller, month, tenant=None):
     _checked(month)
     first, end = ledger.bounds(month)
     with desk.database.read() as session:
-        query = select(Task).where(Task.tenant.in_(_tenants(desk, caller, tenant)), Task.digest.is_not(None))
+        query = select(Task).where(Task.tenant.in_(tenants(desk, caller, tenant)), Task.digest.is_not(None))
         tasks = list(session.scalars(query.where(Task.created_at < end, Task.updated_at >= first)))
     found = []
     for task in tasks:

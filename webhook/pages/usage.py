@@ -27,7 +27,7 @@ def index():
         sums=quotas.sums(found),
         rows=found[-200:],
         quotas=[{**one, "parts": ledger.UNITS[one["resource"]][1]} for one in quotas.index(desk(), caller())],
-        tenants=[name for name in sorted(desk().config().tenants) if caller().sees(name)],
+        tenants=quotas.tenants(desk(), caller()),
         units=ledger.UNITS,
     )
 

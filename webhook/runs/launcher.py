@@ -108,10 +108,7 @@ class Launcher:
         now = clock.now()
         with self.db.write() as session:
             kinds = ("check", "release", *specs.READING) if _paused(session) else specs.KINDS
-            waiting = [
-                (row.id, row.kind, task.priority if task else 0, task.tenant if task else None)
-                for row, task in database.queued(session, kinds)
-            ]
+            waiting = database.queued(session, kinds)
             mine = {tenant for _id, kind, _priority, tenant in waiting if kind == turns.TAKES}
             shares = turns.shares(session, mine, now) if len(waiting) > 1 else {}
             row = database.first_free(session, turns.order(waiting, shares))

@@ -12,6 +12,7 @@ import zoneinfo
 from sqlalchemy import func
 from sqlalchemy import select
 
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import QuotaExceeded
 from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.module_utils.said import words
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
@@ -27,7 +28,7 @@ RESOURCES = ("card_s", "core_s", "money_fen")
 UNITS = {"card_s": ("card-hours", 3600), "core_s": ("core-hours", 3600), "money_fen": ("yuan", 100)}
 
 
-class Over(Exception):
+class Over(QuotaExceeded):
     """A plan would go over a quota. resource, left: what of it is left, in the unit of UNITS."""
 
     def __init__(self, resource, whose, needs, left, amount):
