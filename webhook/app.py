@@ -22,6 +22,7 @@ from .api import catalogue
 from .api import deliveries
 from .api import fleet
 from .api import health
+from .api import limits
 from .api import notices
 from .api import organisations
 from .api import proposals
@@ -41,6 +42,7 @@ from .pages import approvals as approval_pages
 from .pages import audit as audit_pages
 from .pages import frame
 from .pages import home as home_pages
+from .pages import limits as limit_pages
 from .pages import notices as notice_pages
 from .pages import organisations as organisation_pages
 from .pages import proposals as proposal_pages
@@ -62,6 +64,7 @@ PAGES = (
     approval_pages,
     run_pages,
     usage_pages,
+    limit_pages,
     audit_pages,
     alarm_pages,
     site_pages,
@@ -84,6 +87,7 @@ API = (
     notices,
     usage,
     quotas,
+    limits,
     audit,
     deliveries,
 )

@@ -163,7 +163,7 @@ class Backend(Part):
     url: str
     credential: str = "controller"
     prefix: str = Field(default="/api/v2/", pattern=r"^/.*/$")
-    templates: dict[Literal["apply", "release", "perceive", "watch"], str] = {}
+    templates: dict[Literal["apply", "release", "perceive", "watch", "quota"], str] = {}
 
 
 class Limits(Part):

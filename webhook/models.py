@@ -122,6 +122,7 @@ class Decision(Base):
 class Launch(Base):
     """One start of a playbook. once: what makes it the only one of its kind, e.g. ``apply:<digest>``.
 
+    params: what it is given where it carries out no plan; outcome: what it left by set_stats, where that is kept.
     holder: the launcher that claimed it, {host, boot_id, pid, start_ticks}; lease_until: when another may take it.
     """
 
@@ -132,6 +133,8 @@ class Launch(Base):
     task: Mapped[str | None] = column(ForeignKey("tasks.id"))
     digest: Mapped[str | None] = column(String(64))
     state: Mapped[str] = column(String(20))
+    params: Mapped[dict | None] = column(JSON)
+    outcome: Mapped[list | None] = column(JSON)
     asked_by: Mapped[str] = column(String(200))
     attempts: Mapped[int] = column(default=0)
     holder: Mapped[dict | None] = column(JSON)

@@ -59,6 +59,8 @@ ROUTES = {
     "usage.index": _READERS,
     "usage.statement": _READERS,
     "quotas.index": _READERS,
+    "limits.index": ("operator", "auditor", "admin"),
+    "limits.show": ("operator", "auditor", "admin"),
     "audit.index": ("auditor", "admin"),
     "audit.verify": ("auditor", "admin"),
     # -- asking ----------------------------------------------------------------------------------------
@@ -80,6 +82,8 @@ ROUTES = {
     "sites.undrain": ("owner", *_OPERATE),
     "notices.again": _OPERATE,
     "quotas.put": _OPERATE,
+    "limits.try_": _OPERATE,
+    "limits.push": _OPERATE,
 }
 
 #: page → the API endpoint whose rights it has.
@@ -117,6 +121,11 @@ PAGES = {
     "runs.resume": "runs.resume",
     "usage.index": "usage.index",
     "usage.put": "quotas.put",
+    "limits.index": "limits.index",
+    "limits.try_": "limits.try_",
+    "limits.show": "limits.show",
+    "limits.part": "limits.show",
+    "limits.push": "limits.push",
     "audit.index": "audit.index",
     "alarms.index": "alarms.index",
     "alarms.part": "alarms.index",
