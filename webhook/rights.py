@@ -145,7 +145,7 @@ ROUTES |= {f"pages.providers.{name}": SIGNED for name in ("oidc_logout", "cas_lo
 
 @dataclasses.dataclass(frozen=True)
 class Caller:
-    """Who calls. how: session | token | signed | none. tenants: '*' among them means all."""
+    """Who calls. how: session | token | signed | none. tenants: '*' among them means all. sites: those he owns."""
 
     principal: str
     name: str
@@ -153,6 +153,7 @@ class Caller:
     tenants: tuple[str, ...]
     how: str = "none"
     csrf: str | None = None
+    sites: tuple[str, ...] = ()
 
     def has(self, *roles):
         return bool(set(roles) & set(self.roles))
@@ -169,6 +170,10 @@ class Caller:
     def sees(self, tenant):
         """Return whether a tenant's tasks are his to see."""
         return "*" in self.tenants or tenant in self.tenants
+
+    def keeps(self, site):
+        """Return whether a site is his to drain, and its alarms his to acknowledge."""
+        return self.has(*_OPERATE) or (self.has("owner") and site in self.sites)
 
 
 NOBODY = Caller("", "", (), ())
