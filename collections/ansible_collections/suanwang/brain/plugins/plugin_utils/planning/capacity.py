@@ -30,7 +30,7 @@ class Commitment:
 
     Machines: pool, with accelerators, cpu, memory_mib and nodes in all. A copy: hops, the directed links it uses.
     tenant None: not known, and counted on every quota of its pool. leased: it stays when its run is over, and a pool
-    shows what it uses among all that is used, without its name.
+    shows what it uses among all that is used, without its name. deployment: whose it is then; stands: it is there.
     """
 
     run: str
@@ -45,6 +45,8 @@ class Commitment:
     hops: tuple[tuple[str, str], ...] = ()
     tenant: str | None = None
     leased: bool = False
+    deployment: str | None = None
+    stands: bool = False
 
     @property
     def need(self):

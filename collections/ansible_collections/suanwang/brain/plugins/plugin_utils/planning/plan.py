@@ -292,11 +292,11 @@ def _card_s(by_id, problem):
     total = 0
     for node in problem.graph.compute:
         entry = by_id[node.id]
-        total += entry["accelerators"] * _longest_s(entry)
+        total += entry["accelerators"] * longest_s(entry)
     return total
 
 
-def _longest_s(entry):
+def longest_s(entry):
     """Return how long a component may hold its share: every attempt to its wall limit, or to the lease's end."""
     return entry.get("lease_s") or entry["wall_s"] * (1 + entry.get("retry", 0))
 
@@ -306,7 +306,7 @@ def _money(proposal, pools, by_id):
     for node in problem.graph.nodes:
         if node.component:
             option, entry = proposal.schedule.choice[node.id], by_id[node.id]
-            seconds = _longest_s(entry)
+            seconds = longest_s(entry)
             prices = [
                 score.cost_fen(option.cards, option.cores, seconds, problem.pools[pool].price)
                 for pool in pools[node.id]
