@@ -1,7 +1,8 @@
 """Quotas: what is held of them from approval, and settled when a run ends. A month is one in China.
 
 A plan that is approved holds the most it may use (its caps); a run that has ended counts what it did use, and one that
-keeps something for a deployment not before nothing of it stands any more; what was never begun counts nothing. Holding and comparing are one step under the tenant's lock, so nothing is spent twice.
+keeps something for a deployment not before nothing of it stands any more; what was never begun counts nothing. Holding
+and comparing are one step under the tenant's lock, so nothing is spent twice.
 """
 
 from __future__ import annotations

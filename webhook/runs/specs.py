@@ -8,13 +8,18 @@ import re
 import sys
 
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
 
 from ..config import CHECKOUT
 from .processes import MARK
 
 #: Variables of our own environment that a run process may have.
 ALLOWED = ("HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "SUANWANG_CREDENTIALS")
-KINDS = ("apply", "release", "check", "perceive", "watch")
+KINDS = ("apply", "release", "retire", "check", "perceive", "watch")
+#: Those that carry a plan out or give it back: their journal says how they ended.
+OF_A_RUN = ("apply", "release", "retire")
+#: kind → its playbook, where that has another name.
+_PLAYBOOKS = {"check": "apply", "retire": "release"}
 #: Reading is nobody's work: it goes on while launches are held back.
 READING = ("perceive", "watch")
 _LOCALHOST = str(CHECKOUT / "inventories" / "localhost.yml")
@@ -24,7 +29,7 @@ def spec(settings, launch):
     """Return {playbook, inventory, cmdline} of a launch; with a controller as back end what `job` returns."""
     if settings.file.backend is not None:
         return job(settings, launch)
-    playbook = {"check": "apply"}.get(launch.kind, launch.kind)
+    playbook = _PLAYBOOKS.get(launch.kind, launch.kind)
     found = {"playbook": str(CHECKOUT / "playbooks" / f"{playbook}.yml")}
     if launch.kind == "perceive":
         return {**found, "inventory": str(inventory(settings)), "cmdline": "--flush-cache"}
@@ -34,17 +39,17 @@ def spec(settings, launch):
     return {
         **found,
         "inventory": _LOCALHOST,
-        "cmdline": f"-e plan={_digest(launch)}{extra}",
+        "cmdline": " ".join(f"-e {name}={value}" for name, value in _what(settings, launch).items()) + extra,
     }
 
 
 def job(settings, launch):
     """Return {template, extra_vars, fields, since} of a launch as a job of a controller."""
-    name = {"check": "apply"}.get(launch.kind, launch.kind)
+    name = _PLAYBOOKS.get(launch.kind, launch.kind)
     if launch.kind in READING:
         variables = {"for_s": settings.file.watch_s} if launch.kind == "watch" else {}
     else:
-        variables = {"plan": _digest(launch)}
+        variables = _what(settings, launch)
     fields = {"job_type": "check", "diff_mode": True} if launch.kind == "check" else {}
     # Its clock is not ours.
     since = clock.after(launch.created_at, -3600)
@@ -59,6 +64,18 @@ def job(settings, launch):
 def program(settings):
     """Return the module that runs a launch."""
     return "webhook.runs.process" if settings.file.backend is None else "webhook.runs.controller"
+
+
+def _what(settings, launch):
+    """Return the one variable that says what a launch is about: the plan's digest, or the deployment of that plan."""
+    if launch.kind != "retire":
+        return {"plan": _digest(launch)}
+    store = Store(settings.state)
+    plan, _found = store.read_plan(store.find_plan(_digest(launch)))
+    name = f"{plan['tenant']}/{plan['deployment']}"
+    if not re.fullmatch(r"[a-z0-9_/-]{3,80}", name):
+        raise ValueError(f"launch {launch.id} has no deployment")
+    return {"deployment": name}
 
 
 def _digest(launch):

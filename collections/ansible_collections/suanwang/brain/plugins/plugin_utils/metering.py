@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run used, from its plan and its journal: cards, cores and bytes moved. Pure: records in, facts out.
 
-What a deployment keeps is used for as long as it stands, whether or not anybody asks it anything. A job's time is what its result file says, else what the platform says of the job, else unknown; and unknown is None,
-never 0: a statement shows it as such, and a quota keeps the whole that was held for it.
+What a deployment keeps is used for as long as it stands, whether or not anybody asks it anything. A job's time is what
+its result file says, else what the platform says of the job, else unknown; and unknown is None, never 0: a statement
+shows it as such, and a quota keeps the whole that was held for it.
 """
 
 from __future__ import annotations
@@ -107,9 +108,7 @@ def _moved(item, passes, places):
 def held(plan):
     """Return what a plan may use at most: {card_s, core_s, money_fen}; money_fen None where prices are not known."""
     caps = plan["caps"]
-    cores = sum(
-        item["nodes"] * item["cpu"] * longest_s(item) for item in plan["components"] if "wall_s" in item
-    )
+    cores = sum(item["nodes"] * item["cpu"] * longest_s(item) for item in plan["components"] if "wall_s" in item)
     return {"card_s": caps["card_s"], "core_s": cores, "money_fen": caps.get("money_fen")}
 
 
@@ -117,10 +116,9 @@ def held_longer(plan, estimate, seconds):
     """Return what a plan may use more, like `held`, if what it keeps stays so much longer."""
     kept = [item for item in plan["components"] if "lease_s" in item]
     prices, pools = _prices(estimate), {one["id"]: one.get("pool") for one in estimate.get("components", ())}
-    card_s = sum(item["accelerators"] * seconds for item in kept)
-    core_s = sum(item["nodes"] * item["cpu"] * seconds for item in kept)
-    money = [
-        _money(item["accelerators"] * seconds, item["nodes"] * item["cpu"] * seconds, prices.get(pools.get(item["id"]), {}))
-        for item in kept
-    ]
-    return {"card_s": card_s, "core_s": core_s, "money_fen": None if None in money else sum(money)}
+    found = []
+    for item in kept:
+        cards, cores = item["accelerators"] * seconds, item["nodes"] * item["cpu"] * seconds
+        found.append((cards, cores, _money(cards, cores, prices.get(pools.get(item["id"]), {}))))
+    card_s, core_s, money = zip(*found, strict=True)
+    return {"card_s": sum(card_s), "core_s": sum(core_s), "money_fen": None if None in money else sum(money)}
