@@ -63,6 +63,7 @@ RULES = {
     "quota": _("quota"), "speed": _("speed"), "wall": _("wall limit"), "deadline": _("deadline"), "link": _("link"),
     "machines": _("kind of pool"), "serve": _("kind of pool"), "queue": _("queue"), "busy": _("busy"),
     "promised": _("promised"), "stands": _("where it stands"),
+    "same_name": _("where it stands"),
 }  # fmt: skip
 
 
