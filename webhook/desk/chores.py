@@ -8,6 +8,7 @@ from sqlalchemy import delete
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 
 from .. import audit
@@ -107,8 +108,8 @@ def _expire(desk, run, now, start_by):
         if row.state not in ("confirmed", "approved") or (launch is not None and launch.state != "queued"):
             return
         if launch is not None:
-            database.move(session, launch, "cancel", now, ended_at=now, message="too late to start")
-        database.move(session, row, "expire", now, message=f"it could have started until {start_by}")
+            database.move(session, launch, "cancel", now, ended_at=now, message=say("too late to start"))
+        database.move(session, row, "expire", now, message=say("it could have started until {at}", at=start_by))
         ledger.settle(session, desk.store, row, now)
         audit.note(session, now, "service", "task.expire", run, digest=row.digest)
 

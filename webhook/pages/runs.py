@@ -31,7 +31,7 @@ def _known(run):
     shown = shaping.run(found)
     sums = {one["path"].rpartition("/artifacts/")[2]: one["sha256"] for one in shown.models}
     launches = [one for one in found["launches"] if one.kind in OF_A_RUN]
-    nodes = [{**one.model_dump(), "note": one.pool or ""} for one in shown.components]
+    nodes = [{**one.model_dump(), "note": one.pool or translate(one.kind)} for one in shown.components]
     return {
         "run": shown,
         "can": asked.can(who, found["task"]),
