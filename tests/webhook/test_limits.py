@@ -134,6 +134,10 @@ def test_pages_say_what_is_held_in_our_ledger(app, desk):
     held = {"at": PLACES[0], "state": "held", "message": "<b>it cannot</b>"}
     has_tried(desk, trial, [held, {"at": PLACES[1], "state": "changed", "message": None}], desk.now())
     page = operator.get(f"/limits/{trial}").get_data(as_text=True)
+    assert "nothing limits it" in page
+    operator.post("/api/v1/quotas", {"tenant": "demo", "person": None, "resource": "card_s", "amount": 7200})
+    page = operator.get(f"/limits/{trial}").get_data(as_text=True)
+    assert "nothing limits it" not in page
     assert "held in our ledger" in page and "&lt;b&gt;it cannot" in page and f"/limits/{trial}/push" in page
     auditor = browser(app, "auditor@lab.invalid", ("auditor",)).get(f"/limits/{trial}").get_data(as_text=True)
     assert "由本系统账本控制" in auditor and f"/limits/{trial}/push" not in auditor
