@@ -127,5 +127,6 @@ def test_a_job_whose_playbook_did_not_come_to_its_end_was_killed(tmp_path, statu
         follower.event({"event": "playbook_on_stats", "stdout": "PLAY RECAP", "event_data": {"artifact_data": left}})
     ended = {"id": 7, "status": status, "job_explanation": why, "artifacts": left}
     found = controller._result(ended, follower)
+    follower.close()
     assert found == {"exit_code": code, "cancelled": status == "canceled", "job": 7, "stats": left}
     assert follower.stats == (left if came_to_its_end else {})

@@ -1,5 +1,8 @@
 """Limits at the sites: tried and shown, pushed once, told site by site; and what a platform has no verb for."""
 
+import contextlib
+import os
+import signal
 import time
 
 import pytest
@@ -8,6 +11,7 @@ from ansible_collections.suanwang.brain.plugins.filter import quota_outcomes
 from tests.lab.service import ServiceError
 from tests.webhook.people import browser
 from tests.webhook.people import said
+from tests.webhook.striking import processes
 from webhook import database
 from webhook.api import limits as api
 from webhook.models import Entry
@@ -87,6 +91,24 @@ def test_one_site_that_refuses_says_so_and_keeps_no_other_from_it(operator, lab)
     assert "accounting" in why and "hunan" in why
     page = operator.session.get(f"{operator.url}/limits/{found['id']}").text
     assert "accounting" in page and "/push" not in page and "hx-trigger" not in page
+
+
+@pytest.mark.parametrize("part", ["launcher", "run process", "playbook"])
+def test_a_push_whose_process_dies_is_carried_to_its_end(operator, service, lab, part):
+    trial, before = tried(operator)["id"], writes(lab)
+    operator.post(f"limits/{trial}/push", 202)
+    struck, until = [], time.monotonic() + 60
+    while not struck and time.monotonic() < until:
+        if operator.get(f"limits/{trial}")["pushed"]["state"] == "running":
+            struck = processes(service.state)[part]
+    for pid in struck:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    pushed = ended(operator, trial, "pushed")["pushed"]
+    assert struck and pushed["state"] == "succeeded", pushed
+    # A limit that was set before the death is found as it is by the next one.
+    assert set(outcomes(pushed)) == set(PLACES) and set(outcomes(pushed).values()) <= {"changed", "same"}
+    assert writes(lab) == [count + 1 for count in before]
 
 
 def test_what_is_wrong_is_refused_before_anything_begins(app, desk):
