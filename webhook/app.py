@@ -20,6 +20,7 @@ from .api import approvals
 from .api import audit
 from .api import catalogue
 from .api import deliveries
+from .api import deployments
 from .api import fleet
 from .api import health
 from .api import limits
@@ -40,6 +41,7 @@ from .login import oidc
 from .pages import alarms as alarm_pages
 from .pages import approvals as approval_pages
 from .pages import audit as audit_pages
+from .pages import deployments as deployment_pages
 from .pages import frame
 from .pages import home as home_pages
 from .pages import limits as limit_pages
@@ -68,6 +70,7 @@ PAGES = (
     audit_pages,
     alarm_pages,
     site_pages,
+    deployment_pages,
     organisation_pages,
     notice_pages,
 )
@@ -82,6 +85,7 @@ API = (
     runs,
     fleet,
     sites,
+    deployments,
     alarms,
     organisations,
     notices,

@@ -15,6 +15,7 @@ from ..models import Launch
 from ..models import Task
 from . import folder
 from . import ledger
+from . import specs
 
 _SAID = 600
 #: Kind of launch → what of its set_stats is kept with it.
@@ -36,7 +37,7 @@ def finish(settings, db, row, result):
         if launch.kind == "quota":
             said = {"state": launch.state, "message": message, "outcome": launch.outcome}
             audit.note(session, now, "service", "limits.pushed", launch.params["tenant"], launch=launch.id, **said)
-        if launch.task and launch.kind in ("apply", "release"):
+        if launch.task and launch.kind in specs.OF_A_RUN:
             _follow(session, Store(settings.state), launch, event, message, now)
 
 
@@ -45,7 +46,7 @@ def broke_off(settings, row, result):
 
     A worker that was killed ends a playbook like this. Running again is the resume.
     """
-    if row.kind not in ("apply", "release") or result["cancelled"] or result["exit_code"] in (0, None):
+    if row.kind not in specs.OF_A_RUN or result["cancelled"] or result["exit_code"] in (0, None):
         return False
     events = Store(settings.state).journal(row.task)
     loaded = [event["at"] for event in events if event["event"] == "loaded"]
@@ -60,7 +61,7 @@ def _judge(settings, row, result):
     if result["cancelled"]:
         return "cancel", "interrupted"
     code = result["exit_code"]
-    if row.kind in ("apply", "release"):
+    if row.kind in specs.OF_A_RUN:
         past = History(Store(settings.state).journal(row.task))
         closed = None if past.open else past.closed
         wanted = "succeeded" if row.kind == "apply" else "released"
@@ -85,7 +86,10 @@ def _said(settings, row):
 
 def _follow(session, store, launch, event, message, now):
     task = database.locked(session, Task, launch.task)
-    if launch.kind == "apply":
+    if launch.kind == "retire":
+        ended = "deployment.ended" if event == "succeed" else "deployment.stuck"
+        audit.note(session, now, "service", ended, task.id, digest=task.digest, message=message)
+    elif launch.kind == "apply":
         if task.state == "approved":  # it was over before anybody saw it run
             database.move(session, task, "start", now)
         if event == "cancel" or (task.state == "cancelling" and event != "succeed"):

@@ -12,15 +12,20 @@ import shlex
 import sys
 
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
 
 from ..config import CHECKOUT
 from .processes import MARK
 
 #: Variables of our own environment that a run process may have.
 ALLOWED = ("HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "SUANWANG_CREDENTIALS")
-KINDS = ("apply", "release", "check", "quota", "quota_check", "perceive", "watch")
+KINDS = ("apply", "release", "retire", "check", "quota", "quota_check", "perceive", "watch")
+#: Those that carry a plan out or give it back: their journal says how they ended.
+OF_A_RUN = ("apply", "release", "retire")
 #: Trial runs, which write nothing → the playbook.
 CHECKS = {"check": "apply", "quota_check": "quota"}
+#: kind → its playbook, where that has another name.
+_PLAYBOOKS = {**CHECKS, "retire": "release"}
 #: Reading is nobody's work: it goes on while launches are held back.
 READING = ("perceive", "watch")
 _LOCALHOST = str(CHECKOUT / "inventories" / "localhost.yml")
@@ -53,7 +58,7 @@ def job(settings, launch):
 
 
 def _playbook(launch):
-    return CHECKS.get(launch.kind, launch.kind)
+    return _PLAYBOOKS.get(launch.kind, launch.kind)
 
 
 def variables(settings, launch):
@@ -62,12 +67,23 @@ def variables(settings, launch):
         return {}
     if launch.kind == "watch":
         return {"for_s": settings.file.watch_s}
+    if launch.kind == "retire":
+        return {"deployment": _deployment(settings, launch)}
     return dict(launch.params) if launch.params is not None else {"plan": _digest(launch)}
 
 
 def program(settings):
     """Return the module that runs a launch."""
     return "webhook.runs.process" if settings.file.backend is None else "webhook.runs.controller"
+
+
+def _deployment(settings, launch):
+    store = Store(settings.state)
+    plan, _found = store.read_plan(store.find_plan(_digest(launch)))
+    name = f"{plan['tenant']}/{plan['deployment']}"
+    if not re.fullmatch(r"[a-z0-9_/-]{3,80}", name):
+        raise ValueError(f"launch {launch.id} has no deployment")
+    return name
 
 
 def _digest(launch):
