@@ -85,7 +85,8 @@ def test_every_answer_carries_its_headers(app):
 def test_no_page_needs_what_the_policy_forbids(app):
     """Inline styles, handlers and scripts would be dropped by the browser: none is written."""
     who = browser(app, roles=ROLES)
-    for address in ("/", "/login", "/tasks", "/tasks/new", "/tasks/new?yaml=1", "/account", "/docs", "/audit", "/runs"):
+    for address in ("/", "/login", "/tasks", "/tasks/new", "/tasks/new?yaml=1", "/account", "/docs", "/audit", "/runs",
+                    "/limits"):  # fmt: skip
         text = who.get(address).get_data(as_text=True)
         assert "<h1" in text, address
         for forbidden in (" style=", "<style", "onclick=", "javascript:", "<script>", 'src="http', 'href="http'):
