@@ -29,18 +29,20 @@ def test_a_drain_counts_at_proposing_at_approval_and_at_the_preflight_and_what_r
     running, waiting = project.approved(task), project.planned(task)
     with ThreadPoolExecutor() as pool:
         done = pool.submit(project.apply, running)
-        while not project.events(running, "submitted"):
-            assert not done.done(), done.result().text[-3000:]
-            time.sleep(0.1)
-        project.play("drain", "-e", "scope=hunan", "-e", "reason=maintenance").good()
-        refused = project.propose(task)
-        assert refused.code != 0 and "is drained: maintenance" in refused.flat
-        told = project.approve(waiting).good()
-        assert "is to run on hunan/slurm/" in told.flat and "drained: maintenance" in told.flat
-        stopped = project.apply(waiting)
-        assert stopped.code != 0 and "it is drained: maintenance" in stopped.flat
-        assert project.events(waiting, "submitted") == []
-        stop.touch()
+        try:
+            while not project.events(running, "submitted"):
+                assert not done.done(), done.result().text[-3000:]
+                time.sleep(0.1)
+            project.play("drain", "-e", "scope=hunan", "-e", "reason=maintenance").good()
+            refused = project.propose(task)
+            assert refused.code != 0 and "is drained: maintenance" in refused.flat
+            told = project.approve(waiting).good()
+            assert "is to run on hunan/slurm/" in told.flat and "drained: maintenance" in told.flat
+            stopped = project.apply(waiting)
+            assert stopped.code != 0 and "it is drained: maintenance" in stopped.flat
+            assert project.events(waiting, "submitted") == []
+        finally:
+            stop.touch()
         done.result().good()
     assert [event["state"] for event in project.events(running, "closed")] == ["succeeded"]
     project.play("drain", "-e", "scope=hunan", "-e", "state=absent").good()
