@@ -23,6 +23,7 @@ from .api import deliveries
 from .api import deployments
 from .api import fleet
 from .api import health
+from .api import limits
 from .api import notices
 from .api import organisations
 from .api import proposals
@@ -43,6 +44,7 @@ from .pages import audit as audit_pages
 from .pages import deployments as deployment_pages
 from .pages import frame
 from .pages import home as home_pages
+from .pages import limits as limit_pages
 from .pages import notices as notice_pages
 from .pages import organisations as organisation_pages
 from .pages import proposals as proposal_pages
@@ -64,6 +66,7 @@ PAGES = (
     approval_pages,
     run_pages,
     usage_pages,
+    limit_pages,
     audit_pages,
     alarm_pages,
     site_pages,
@@ -88,6 +91,7 @@ API = (
     notices,
     usage,
     quotas,
+    limits,
     audit,
     deliveries,
 )

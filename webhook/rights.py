@@ -60,6 +60,8 @@ ROUTES = {
     "usage.index": _READERS,
     "usage.statement": _READERS,
     "quotas.index": _READERS,
+    "limits.index": ("operator", "auditor", "admin"),
+    "limits.show": ("operator", "auditor", "admin"),
     "audit.index": ("auditor", "admin"),
     "audit.verify": ("auditor", "admin"),
     # -- asking ----------------------------------------------------------------------------------------
@@ -83,6 +85,8 @@ ROUTES = {
     "sites.undrain": ("owner", *_OPERATE),
     "notices.again": _OPERATE,
     "quotas.put": _OPERATE,
+    "limits.try_": _OPERATE,
+    "limits.push": _OPERATE,
 }
 
 #: page → the API endpoint whose rights it has.
@@ -120,6 +124,11 @@ PAGES = {
     "runs.resume": "runs.resume",
     "usage.index": "usage.index",
     "usage.put": "quotas.put",
+    "limits.index": "limits.index",
+    "limits.try_": "limits.try_",
+    "limits.show": "limits.show",
+    "limits.part": "limits.show",
+    "limits.push": "limits.push",
     "audit.index": "audit.index",
     "alarms.index": "alarms.index",
     "alarms.part": "alarms.index",
@@ -142,7 +151,7 @@ ROUTES |= {f"pages.providers.{name}": SIGNED for name in ("oidc_logout", "cas_lo
 
 @dataclasses.dataclass(frozen=True)
 class Caller:
-    """Who calls. how: session | token | signed | none. tenants: '*' among them means all."""
+    """Who calls. how: session | token | signed | none. tenants: '*' among them means all. sites: those he owns."""
 
     principal: str
     name: str
@@ -150,6 +159,7 @@ class Caller:
     tenants: tuple[str, ...]
     how: str = "none"
     csrf: str | None = None
+    sites: tuple[str, ...] = ()
 
     def has(self, *roles):
         return bool(set(roles) & set(self.roles))
@@ -166,6 +176,10 @@ class Caller:
     def sees(self, tenant):
         """Return whether a tenant's tasks are his to see."""
         return "*" in self.tenants or tenant in self.tenants
+
+    def keeps(self, site):
+        """Return whether a site is his to drain, and its alarms his to acknowledge."""
+        return self.has(*_OPERATE) or (self.has("owner") and site in self.sites)
 
 
 NOBODY = Caller("", "", (), ())

@@ -58,6 +58,7 @@ class Session(Out):
     name: str
     roles: list[str]
     tenants: list[str]
+    sites: list[str] = []
     csrf: str | None = None
 
 
@@ -73,6 +74,7 @@ class Token(Out):
     principal: str
     roles: list[str]
     tenants: list[str]
+    sites: list[str] = []
     created_at: Time
     expires_at: Time
     used_at: Time | None = None

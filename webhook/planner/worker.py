@@ -42,7 +42,7 @@ class Worker:
         self.store = Store(state)
         self.folder = config
         self.rounds = collections.OrderedDict()
-        self.use = Record(self.store.usage_path())
+        self.use = Record(self.store)
 
     def answer(self, request):
         """Return {ok, result} or {ok, error} for a request {verb, …}."""

@@ -18,6 +18,8 @@ from . import ledger
 from . import specs
 
 _SAID = 600
+#: Kind of launch → what of its set_stats is kept with it.
+KEPT = dict.fromkeys(("quota", "quota_check"), "brain_quota")
 
 
 def finish(settings, db, row, result):
@@ -29,8 +31,12 @@ def finish(settings, db, row, result):
         if launch.state not in ("claimed", "running"):
             return
         database.move(
-            session, launch, event, now, ended_at=now, exit_code=result["exit_code"], message=message
+            session, launch, event, now, ended_at=now, exit_code=result["exit_code"], message=message,
+            outcome=(result.get("stats") or {}).get(KEPT.get(launch.kind)),
         )  # fmt: skip
+        if launch.kind == "quota":
+            said = {"state": launch.state, "message": message, "outcome": launch.outcome}
+            audit.note(session, now, "service", "limits.pushed", launch.params["tenant"], launch=launch.id, **said)
         if launch.task and launch.kind in specs.OF_A_RUN:
             _follow(session, Store(settings.state), launch, event, message, now)
 
@@ -50,7 +56,8 @@ def broke_off(settings, row, result):
 def _judge(settings, row, result):
     """Return (event of the launch, sentence or None)."""
     if result.get("lost"):
-        return "lose", f"its process died {row.attempts} times"
+        said = _said(settings, row)
+        return "lose", f"its process died {row.attempts} times" + (f": {said}" if said else "")
     if result["cancelled"]:
         return "cancel", "interrupted"
     code = result["exit_code"]
