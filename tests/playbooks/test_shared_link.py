@@ -1,4 +1,4 @@
-"""Two runs on one link keep their planned shares, measured at the site; a third is planned behind them, or elsewhere."""
+"""Two runs on one link keep their planned shares, measured at the site; a third is planned later, or elsewhere."""
 
 import json
 import threading
