@@ -9,9 +9,9 @@ import os
 import tempfile
 
 import caffe
+import numpy as np
 from caffe import layers
 from caffe.proto import caffe_pb2
-import numpy as np
 
 
 def network(count, width):

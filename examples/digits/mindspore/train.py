@@ -8,9 +8,9 @@ import json
 import os
 
 import mindspore
+import numpy as np
 from mindspore import nn
 from mindspore import Tensor
-import numpy as np
 
 
 def main():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The same softmax regression as ../code/train.py, as a PaddlePaddle user writes it: a linear layer, SGD, cross entropy.
+"""The same softmax regression as ../code/train.py, as a PaddlePaddle user writes it: a linear layer and SGD.
 
 Takes the accelerator that its framework was built for (`npu` by its plug-in), else the processor.
 """

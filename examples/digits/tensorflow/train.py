@@ -12,7 +12,7 @@ import tensorflow as tf
 
 
 class Progress(tf.keras.callbacks.Callback):
-    """Prints every hundredth step, and the last one, with the mean loss since the line before; keeps what it printed."""
+    """Prints every hundredth step, and the last, with the mean loss since the line before; keeps what it printed."""
 
     def on_train_batch_end(self, batch, logs=None):
         step, steps = batch + 1, self.params["steps"]
