@@ -17,7 +17,7 @@ APPLY_S = 1200
 def digits(framework, slurm, folder):
     """Return what came of it; fail where a step does, or the framework is not what ran.
 
-    {accuracy, rows}: measured at the controller on rows that never left it. {device, version}: the job's own words.
+    {accuracy, rows}: measured at the controller on rows that never left it. {device, said_version}: the job's own words.
     """
     project = Project(slurm, folder)
     _offer(project.own_config(), framework)
@@ -33,7 +33,7 @@ def digits(framework, slurm, folder):
     assert said["framework"] == framework
     assert said["version"].partition("+")[0] == frameworks.version(framework)
     return {"accuracy": float(measured["accuracy"]), "rows": measured["rows"],
-            "device": said["device"], "version": said["version"]}  # fmt: skip
+            "device": said["device"], "said_version": said["version"]}  # fmt: skip
 
 
 def _offer(config, framework):
