@@ -58,6 +58,7 @@ class Session(Out):
     name: str
     roles: list[str]
     tenants: list[str]
+    sites: list[str] = []
     csrf: str | None = None
 
 
@@ -73,6 +74,7 @@ class Token(Out):
     principal: str
     roles: list[str]
     tenants: list[str]
+    sites: list[str] = []
     created_at: Time
     expires_at: Time
     used_at: Time | None = None
@@ -250,6 +252,15 @@ class QuotaLine(Out):
     needs: int | None
 
 
+class PlannedOnDrained(Out):
+    """A component whose first pool is drained. others: the allowed pools that are not; one of these would be taken."""
+
+    component: str
+    pool: str
+    why: str
+    others: list[str]
+
+
 class Plan(Out):
     """What is asked to be approved: the plan's own bytes, and what it was reckoned from."""
 
@@ -260,6 +271,7 @@ class Plan(Out):
     check: str | None = Field(default=None, description="What apply.yml --check --diff said; null while it runs.")
     check_state: str | None = None
     quotas: list[QuotaLine] = []
+    drained: list[PlannedOnDrained] = []
     needed: int
     approvers: list[str]
     decisions: list[Decision]

@@ -41,7 +41,7 @@ KNOWN = (
     _("approver"), _("owner"), _("operator"), _("auditor"), _("admin"), _("finish_s"), _("cost_fen"), _("card_s"),
     _("core_s"), _("energy_wh"), _("balance"), _("risk"), _("approve"), _("reject"), _("partition"),
     _("watch"), _("critical"), _("major"), _("minor"), _("warning"), _("info"), _("pending"), _("sending"), _("sent"),
-    _("approval"), _("policy"),
+    _("approval"), _("policy"), _("standing"), _("ending"), _("overdue"), _("retire"), _("ended"), _("stuck"),
 )  # fmt: skip
 
 
@@ -62,7 +62,8 @@ RULES = {
     "capacity": _("cards"), "shape": _("shape of nodes"), "cpu": _("cores"), "memory": _("memory"),
     "quota": _("quota"), "speed": _("speed"), "wall": _("wall limit"), "deadline": _("deadline"), "link": _("link"),
     "machines": _("kind of pool"), "serve": _("kind of pool"), "queue": _("queue"), "busy": _("busy"),
-    "promised": _("promised"),
+    "promised": _("promised"), "stands": _("where it stands"),
+    "same_name": _("where it stands"),
 }  # fmt: skip
 
 
