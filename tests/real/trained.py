@@ -17,7 +17,7 @@ APPLY_S = 1200
 def digits(framework, slurm, folder):
     """Return what came of it; fail where a step does, or the framework is not what ran.
 
-    {accuracy, rows}: measured at the controller on rows that never left it. {device, said_version}: the job's own words.
+    {accuracy, rows}: measured on rows that never left the controller. {device, said_version}: the job's own words.
     """
     project = Project(slurm, folder)
     _offer(project.own_config(), framework)
