@@ -7,10 +7,10 @@ READMEs to it.
 import json
 
 from tests import readme
+from tests.real.frameworks import ARCHS
 
 KEPT = readme.ROOT / "docs" / "frameworks.json"
 TITLES = {"tensorflow": "TensorFlow", "pytorch": "PyTorch", "paddlepaddle": "PaddlePaddle", "mindspore": "MindSpore"}
-ARCHS = ("x86_64", "aarch64")
 WORDS = {
     "README.md": {
         "head": ["framework", "version", "on real Slurm", *(f"wheel for {arch}" for arch in ARCHS)],
