@@ -8,6 +8,7 @@ from flask import g
 from flask import request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from pydantic import ValidationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ansible_collections.suanwang.brain.plugins.plugin_utils import governance
@@ -15,13 +16,16 @@ from ansible_collections.suanwang.brain.plugins.plugin_utils import governance
 from . import config
 from . import guard
 from . import problems
+from . import wrong
 from .api import alarms
 from .api import approvals
 from .api import audit
 from .api import catalogue
 from .api import deliveries
+from .api import deployments
 from .api import fleet
 from .api import health
+from .api import limits
 from .api import notices
 from .api import organisations
 from .api import proposals
@@ -39,14 +43,17 @@ from .login import oidc
 from .pages import alarms as alarm_pages
 from .pages import approvals as approval_pages
 from .pages import audit as audit_pages
+from .pages import deployments as deployment_pages
 from .pages import frame
 from .pages import home as home_pages
+from .pages import limits as limit_pages
 from .pages import notices as notice_pages
 from .pages import organisations as organisation_pages
 from .pages import proposals as proposal_pages
 from .pages import providers as provider_pages
 from .pages import runs as run_pages
 from .pages import session as session_pages
+from .pages import showing
 from .pages import sites as site_pages
 from .pages import tasks as task_pages
 from .pages import usage as usage_pages
@@ -62,9 +69,11 @@ PAGES = (
     approval_pages,
     run_pages,
     usage_pages,
+    limit_pages,
     audit_pages,
     alarm_pages,
     site_pages,
+    deployment_pages,
     organisation_pages,
     notice_pages,
 )
@@ -79,11 +88,13 @@ API = (
     runs,
     fleet,
     sites,
+    deployments,
     alarms,
     organisations,
     notices,
     usage,
     quotas,
+    limits,
     audit,
     deliveries,
 )
@@ -123,7 +134,7 @@ def build(settings, desk):
     app.error_processor(_validation)
     app.extensions["providers"] = _providers(app, settings)
     frame.install(app)
-    problems.install(app, frame.problem)
+    problems.install(app, frame.problem, showing.sentence)
     guard.install(app, desk)
     for module in API:
         app.register_blueprint(module.blueprint)
@@ -155,12 +166,9 @@ def _limit(app, settings):
 
 def _validation(error):
     """Turn what APIFlask says of a request into a problem: the first field that is wrong."""
-    detail = error.detail or {}
-    for place in detail.values():
-        if isinstance(place, dict):
-            for field, said in place.items():
-                sentence = said[0] if isinstance(said, list) else str(said)
-                return problems.answer(error.status_code, sentence, field=None if field == "_schema" else field)
+    if isinstance(error.__cause__, ValidationError):
+        field, said = wrong.first(error.__cause__)
+        return problems.answer(error.status_code, said, field=field or None)
     if not request.path.startswith(problems.FOR_PROGRAMS):
         return frame.problem(error.status_code, error.message, {})
     return problems.answer(error.status_code, error.message)

@@ -16,6 +16,8 @@ from sqlalchemy import update
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import bare
+
 from . import models
 from . import states
 
@@ -99,7 +101,7 @@ def move(session, row, what, now, **changes):
     if kind == "task":
         changes["updated_at"] = now
     model = type(row)
-    statement = update(model).where(model.id == row.id, model.state == row.state).values(state=target, **changes)
+    statement = update(model).where(model.id == row.id, model.state == row.state).values(state=target, **bare(changes))
     done = session.execute(statement, execution_options={"synchronize_session": False})
     if done.rowcount != 1:
         raise Stale(f"{kind} {row.id} was moved by somebody else")

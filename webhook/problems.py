@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
+from flask import current_app
 from flask import request
 from flask import Response
 from sqlalchemy.exc import OperationalError
@@ -91,12 +92,24 @@ def _illegal(error):
 
 
 def answer(status, detail=None, headers=None, **more):
-    text = json.dumps(body(status, detail, **more), ensure_ascii=False)
-    return Response(text, status, headers=headers, content_type="application/problem+json")
+    said = body(status, detail, **more)
+    speak = current_app.extensions.get("speak")
+    if speak is not None and _asks_for_chinese():
+        said.update({name: speak(said[name]) for name in ("title", "detail", "way_out") if said.get(name)})
+    text = json.dumps(said, ensure_ascii=False)
+    answered = Response(text, status, headers=headers, content_type="application/problem+json")
+    answered.vary.add("Accept-Language")
+    return answered
 
 
-def install(app, page=None):
-    """Answer every error: as JSON to programs, by `page(status, detail, more)` to people."""
+def _asks_for_chinese():
+    """Programs get English, but for those that ask for Chinese rather than for it."""
+    return request.accept_languages.best_match(["en", "zh-CN", "zh"], default="en") != "en"
+
+
+def install(app, page=None, speak=None):
+    """Answer every error: as JSON to programs, by `page(status, detail, more)` to people. speak: English → Chinese."""
+    app.extensions["speak"] = speak
 
     @app.errorhandler(Exception)
     def _any(error):

@@ -144,6 +144,9 @@ def test_a_cluster_is_made_changed_in_place_and_removed(project, lab):
         if port == 22:
             assert answers(**outside) == b"SSH-"
     first = {server["name"]: server["id"] for server in said(lab, "centre-a")["servers"]}
+    assert "demo/web" in (status := project.play("status").good().flat) and "standing" in status
+    again = project.play("lease", "-e", "deployment=web", "-e", "lease_h=48")
+    assert again.code != 0 and "24 h that were approved" in again.flat
     assert project.apply(run).good().changed == {"localhost": 0}
 
     # A second plan of the deployment: one machine more, one port less.
@@ -166,6 +169,28 @@ def test_a_cluster_is_made_changed_in_place_and_removed(project, lab):
     project.play("release", "-e", "deployment=web").good()
     assert left(lab, "centre-a") == NOTHING
     assert project.play("release", "-e", "deployment=web").good().changed.get("c-front", 0) == 0
+
+
+def test_machines_of_another_size_are_replaced_one_after_the_other(project, lab):
+    """Nothing of size or image changes in place: the plan says that it may remove them, and the check shows which."""
+    first = project.approved(cluster(project))
+    assert "changed" not in project.plan(first)["deletions"]
+    project.apply(first).good()
+    before = {server["name"]: server["id"] for server in said(lab, "centre-a")["servers"]}
+    bigger = project.approved(cluster(project, resources={"cpu": 4, "memory_gib": 8}))
+    assert "changed" in project.plan(bigger)["deletions"]
+    shown = project.apply(bigger, "--check", "--diff").good()
+    assert "- size: 2 vCPU, 4 GiB" in shown.flat and "+ size: 4 vCPU, 8 GiB" in shown.flat
+    assert {server["id"] for server in said(lab, "centre-a")["servers"]} == set(before.values())
+    project.apply(bigger).good()
+    after = {server["name"]: server["id"] for server in said(lab, "centre-a")["servers"]}
+    assert set(after) == set(before) and not set(after.values()) & set(before.values())
+    steps = [event["message"] for event in project.events(bigger, "intent")]
+    order = [step.partition(" in ")[0] for step in steps if step.startswith(("create", "delete"))]
+    assert order == [f"{what} {name}" for name in sorted(before) for what in ("delete", "create")]
+    assert rules(lab) == [22, 80]
+    project.play("release", "-e", "deployment=web").good()
+    assert left(lab, "centre-a") == NOTHING
 
 
 def test_a_deployment_that_is_not_known_is_said(project):

@@ -184,6 +184,28 @@ def test_a_model_is_served_scaled_in_place_and_ended_by_its_deployment(lab, proj
     assert not list((lab.site(f"{site}/{platform}").home / "brain").glob("digits*"))
 
 
+def test_a_service_moves_to_another_site_and_leaves_the_old_one_when_it_answers(lab, project, serving):
+    first = project.approved(serving("hunan", deployment="moving"))
+    project.apply(first).good()
+    (old,) = project.events(first, "answers")
+    second = project.approved(serving("hangzhou-b", deployment="moving"))
+    (web,) = [one for one in project.plan(second)["components"] if one["id"] == "web"]
+    assert {pool.partition("/")[0] for pool in web["pools"]} == {"hangzhou-b"}
+    assert [pool.partition("/")[0] for pool in web["leaves"]] == ["hunan"]
+    shown = project.apply(second, "--check", "--diff").good()
+    assert "-service swb-moving-web" in shown.flat and "+service swb-moving-web" in shown.flat
+    assert asked(lab, old["url"])["serves"] == "digits"
+    project.apply(second).good()
+    (new,) = project.events(second, "answers")
+    assert asked(lab, new["url"])["serves"] == "digits" and not serves(lab, old["url"])
+    steps = [event["event"] for event in project.events(second) if event.get("component") == "web"]
+    assert steps.index("answers") < len(steps) - 1 - steps[::-1].index("intent"), "the old one ended after that"
+    assert not list((lab.site("hunan/tianyin").home / "brain").glob("moving*")), "and its files with it"
+    assert project.apply(second).good().changed["localhost"] == 0
+    project.play("release", "-e", "deployment=moving").good()
+    assert not serves(lab, new["url"])
+
+
 def test_check_says_that_it_would_be_served_and_makes_nothing(lab, project, serving):
     run = project.approved(serving("hangzhou-b", deployment="shown"))
     done = project.apply(run, "--check", "--diff").good()

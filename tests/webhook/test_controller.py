@@ -13,17 +13,22 @@ from tests.lab.controller.server import Server
 from tests.lab.service import Service
 from tests.playbooks.project import Project
 from tests.webhook.people import tiny_task
-from tests.webhook.striking import PARTS
 from tests.webhook.striking import processes
 from tests.webhook.test_kills import approved
+from tests.webhook.test_kills import COUNT
 from tests.webhook.test_kills import ENDS
 from tests.webhook.test_kills import judge
 from tests.webhook.test_kills import struck
 from tests.webhook.test_kills import Stubborn
+from tests.webhook.test_limits import ended
+from tests.webhook.test_limits import outcomes
 
-KINDS = ("perceive", "watch", "apply", "release")
-#: Answers of launches that are lost in the kill test, of those that there are.
-LOST = 2
+#: Template → what its survey asks, besides the launch's mark.
+KINDS = {
+    "perceive": (), "watch": ("for_s",), "apply": ("plan",), "release": ("plan",), "quota": ("tenant", "at", "limits"),
+}  # fmt: skip
+#: Answers of launches that are lost in the kill test.
+LOST = max(2, COUNT // 5)
 _SURVEY = {"type": "text", "required": False, "default": "", "min": 0, "max": 1024}
 
 
@@ -53,22 +58,23 @@ def furnish(server, config, state):
         "inventory_sources", name="fleet", inventory=fleet, source="scm", source_project=project, credential=credential,
         source_path="inventories/lab/fleet.brain.yml", overwrite=True, update_on_launch=True,
     )  # fmt: skip
-    for name in KINDS:
+    for name, words in KINDS.items():
         asks = {"ask_job_type_on_launch": True, "ask_diff_mode_on_launch": True, "survey_enabled": True}
         template = make(
             "job_templates", name=f"SuanWang {name}", project=project, playbook=f"playbooks/{name}.yml", forks=60,
             inventory=fleet if name == "perceive" else plans, allow_simultaneous=True, **asks,
         )  # fmt: skip
-        words = ("brain_launch",) if name in ("perceive", "watch") else ("plan", "brain_launch")
-        spec = [{**_SURVEY, "question_name": word, "variable": word} for word in words]
-        spec += [{**_SURVEY, "question_name": "for_s", "variable": "for_s", "type": "integer"}] * (name == "watch")
+        spec = [
+            {**_SURVEY, "question_name": word, "variable": word, "type": "integer" if word == "for_s" else "text"}
+            for word in (*words, "brain_launch")
+        ]
         server.call("POST", f"job_templates/{template}/survey_spec/", {"name": "", "description": "", "spec": spec})
         server.call("POST", f"job_templates/{template}/credentials/", {"id": credential})
 
 
-@pytest.fixture
-def backed(lab, tmp_path):
-    """(service, controller): a service whose back end is a controller over the same store."""
+@contextlib.contextmanager
+def backing(lab, tmp_path, instances=1, **environment):
+    """Yield (services, controller): instances of one service whose back end is a controller over the same store."""
     config = Project(lab, tmp_path / "user").own_config()
     state = tmp_path / "state"
     with Server(tmp_path / "controller") as server:
@@ -80,8 +86,15 @@ def backed(lab, tmp_path):
         settings = yaml.safe_load((config / "webhook.yml").read_text())
         settings["backend"] = {"kind": "controller", "url": server.url}
         (config / "webhook.yml").write_text(yaml.safe_dump(settings))
-        with Service(lab, state, SUANWANG_CONFIG=str(config)) as service:
-            yield service, server
+        with contextlib.ExitStack() as stack:
+            services = [Service(lab, state, SUANWANG_CONFIG=str(config), **environment) for _one in range(instances)]
+            yield [stack.enter_context(service) for service in services], server
+
+
+@pytest.fixture
+def backed(lab, tmp_path):
+    with backing(lab, tmp_path) as ((service,), server):
+        yield service, server
 
 
 def jobs(server, template="SuanWang apply"):
@@ -142,9 +155,25 @@ def test_a_cancelled_run_is_cancelled_there_and_given_back(backed, lab):
     assert [job["status"] for job in jobs(server, "SuanWang release")] == ["successful"]
 
 
+def test_limits_are_tried_and_pushed_by_jobs(backed, lab):
+    service, server = backed
+    lab.site("hunan").set(limits={"demo": {"grp_tres": {"gres/npu": 16}}})
+    operator, before = service.log_in("operator"), lab.site("hunan").counters()["writes"]
+    asked = {"tenant": "demo", "at": ["hunan/slurm"], "limits": {"accelerators": 8, "jobs": 20}}
+    trial = operator.post("limits", 202, **asked)["id"]
+    tried = ended(operator, trial)
+    assert outcomes(tried["tried"]) == {"hunan/slurm": "changed"} and "+accelerators: 8" in tried["diff"]
+    assert lab.site("hunan").counters()["writes"] == before
+    for _again in range(2):
+        operator.post(f"limits/{trial}/push", 202)
+    assert outcomes(ended(operator, trial, "pushed")["pushed"]) == {"hunan/slurm": "changed"}
+    assert lab.site("hunan").counters()["writes"] == before + 1
+    (job,) = jobs(server, "SuanWang quota")
+    assert job["status"] == "successful" and job["artifacts"]["brain_quota"][0]["state"] == "changed"
+
+
 @pytest.mark.parametrize("part", ["launcher", "run process"])
-def test_a_job_is_adopted(backed, part, monkeypatch):
-    monkeypatch.setitem(PARTS, "run process", b"webhook.runs.controller")
+def test_a_job_is_adopted(backed, part):
     service, server = backed
     run = approved(Stubborn([service], "requester"), Stubborn([service], "approver"), 0)
     until = time.monotonic() + 60
@@ -157,16 +186,27 @@ def test_a_job_is_adopted(backed, part, monkeypatch):
     assert len(jobs(server)) == 1
 
 
-def test_every_approval_is_one_job_whoever_dies(backed, lab, monkeypatch):
-    monkeypatch.setitem(PARTS, "run process", b"webhook.runs.controller")
-    service, server = backed
+def judge_jobs(lab, services, server):
+    """Strike, and hold the jobs that there are against the launches that there should be."""
     server.lose_answers(LOST)
-    runs, states, names, kills = struck([service], lab)
-    judge(runs, states, names, kills, [service])
-    marks = [json.loads(job["extra_vars"])["brain_launch"] for job in jobs(server)]
+    runs, states, names, kills = struck(services, lab)
+    judge(runs, states, names, kills, services)
+    made = jobs(server)
+    marks = [json.loads(job["extra_vars"])["brain_launch"] for job in made]
+    print(f"{len(made)} jobs of {len(runs)} approvals, {LOST} answers lost")
     # A playbook that was killed is begun again, as another job; no launch is ever two.
     assert len(marks) == len(set(marks)) >= len(runs)
-    assert {mark.partition(".")[0] for mark in marks} == set(launches(service, runs))
+    assert {mark.partition(".")[0] for mark in marks} == set(launches(services[0], runs))
+
+
+def test_every_approval_is_one_job_on_sqlite(lab, tmp_path):
+    with backing(lab, tmp_path) as (services, server):
+        judge_jobs(lab, services, server)
+
+
+def test_every_approval_is_one_job_on_postgresql_with_two_instances(lab, tmp_path, postgres):
+    with backing(lab, tmp_path, instances=2, SUANWANG_DATABASE=postgres) as (services, server):
+        judge_jobs(lab, services, server)
 
 
 def launches(service, runs):

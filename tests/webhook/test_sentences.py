@@ -22,14 +22,16 @@ from webhook.planner import shapes
 
 SERVICE = Path(webhook.__file__).parent
 PLUGINS = Path(said.__file__).parents[1]
-PLANNING = sorted(PLUGINS.glob("plugin_utils/planning/*.py")) + [PLUGINS / "plugin_utils/intake.py"]
+PLANNING = sorted(PLUGINS.glob("plugin_utils/planning/*.py")) + [
+    PLUGINS / f"plugin_utils/{name}.py" for name in ("intake", "draining")
+]
 #: Read by whoever starts the service, or by the log.
-FOR_OPERATORS = {"config.py", "__main__.py", "app.py", "serve.py", "supervise.py", "audit.py", "database.py"}
+FOR_OPERATORS = {"config.py", "__main__.py", "app.py", "serve.py", "supervise.py", "database.py"}
 FILES = PLANNING + [
     path
     for path in sorted(SERVICE.rglob("*.py"))
     if path.name not in FOR_OPERATORS and path.parent.name not in ("runs", "versions", "migrations")
-] + [SERVICE / "desk/runs.py", SERVICE / "api/runs.py", SERVICE / "runs/ledger.py"]  # fmt: skip
+] + [SERVICE / f"{name}.py" for name in ("desk/runs", "api/runs", "runs/ledger", "runs/ends")]  # fmt: skip
 #: What says something → the places of its arguments that hold sentences; `way_out` always does.
 SPEAKERS = {
     **dict.fromkeys(("say", "words", "join", "Denied", "Clash", "Missing", "Invalid", "Refused", "Forged"), (0,)),

@@ -13,6 +13,7 @@ from ..desk import deliveries
 from ..desk.files import wrong
 from ..login import signed
 from ..problems import Problem
+from ..wrong import first
 from . import records
 from .here import desk
 
@@ -49,5 +50,5 @@ def record(found):
     try:
         return records.TaskIn.model_validate(found)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise wrong(".".join(map(str, first["loc"])), first["msg"], "Send what POST /api/v1/tasks takes.") from error
+        field, said = first(error)
+        raise wrong(field, said, "Send what POST /api/v1/tasks takes.") from error

@@ -8,6 +8,7 @@ from sqlalchemy import delete
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 
 from .. import audit
@@ -22,6 +23,7 @@ from ..runs import ledger
 from ..states import Illegal
 from . import alarms
 from . import approvals
+from . import deployments
 from . import proposals
 from .deliveries import SOURCE
 from .desk import Clash
@@ -106,8 +108,8 @@ def _expire(desk, run, now, start_by):
         if row.state not in ("confirmed", "approved") or (launch is not None and launch.state != "queued"):
             return
         if launch is not None:
-            database.move(session, launch, "cancel", now, ended_at=now, message="too late to start")
-        database.move(session, row, "expire", now, message=f"it could have started until {start_by}")
+            database.move(session, launch, "cancel", now, ended_at=now, message=say("too late to start"))
+        database.move(session, row, "expire", now, message=say("it could have started until {at}", at=start_by))
         ledger.settle(session, desk.store, row, now)
         audit.note(session, now, "service", "task.expire", run, digest=row.digest)
 
@@ -128,4 +130,6 @@ def tidy(desk):
 
 
 OFTEN = (plan_waiting, confirm_deliveries, take_up_signatures)
-SELDOM = (approve_by_policy, expire, tidy, alarms.forget_gone, outbox.collect)
+SELDOM = (
+    approve_by_policy, expire, tidy, alarms.forget_gone, deployments.end_overdue, deployments.settle, outbox.collect,
+)  # fmt: skip

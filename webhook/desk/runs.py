@@ -6,6 +6,7 @@ from sqlalchemy import func
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+from ansible_collections.suanwang.brain.plugins.plugin_utils import leases
 from ansible_collections.suanwang.brain.plugins.plugin_utils.history import History
 
 from .. import audit
@@ -13,6 +14,7 @@ from .. import database
 from ..models import Launch
 from ..models import Switch
 from ..runs import ledger
+from . import kept
 from .approvals import queue
 from .desk import Denied
 from .desk import Missing
@@ -32,7 +34,6 @@ _SHOWN = {
     "evaluated": "measured",
 }
 
-SERVICE = ("component", "url", "replicas", "requests", "median_ms", "worst_ms", "status")
 GANG = ("gang", "skew_s", "allowed_s", "starts")
 
 
@@ -50,14 +51,16 @@ def show(desk, caller, run):
         raise Missing(say("task {run} has no plan yet", run=run))
     _folder, plan = desk.plan(row.digest)
     events = desk.store.journal(run)
+    stays = leases.stays(desk.store) if plan.get("deployment") else ()
+    until = {stay.component: stay.until for stay in stays if stay.run == run and stay.ended is None}
     return {
         "task": row,
         "components": components(plan, desk.store.estimate(row.digest), events),
         "launches": launches(desk, run),
         "models": models(events),
-        "endpoints": endpoints(events),
-        "services": _newest(events, "answers", "component", SERVICE),
-        "gangs": _newest(events, "gang", "gang", GANG),
+        "endpoints": kept.machines(events, until),
+        "services": kept.services(desk.config(), plan, events, until),
+        "gangs": [{name: event[name] for name in GANG} for event in kept.newest(events, "gang", "gang")],
         "plan": plan,
     }
 
@@ -114,29 +117,6 @@ def models(events):
     return list(found.values())
 
 
-def endpoints(events):
-    """Return where machines that stay are reached: component, machine, port, private, public; newest word of each."""
-    found = {}
-    for event in events:
-        if event["event"] == "loaded":
-            found = {}
-        elif event["event"] == "reachable":
-            row = {key: event[key] for key in ("component", "machine", "port", "private", "public")}
-            found[event["machine"], event["port"]] = row
-    return list(found.values())
-
-
-def _newest(events, kind, key, fields):
-    """Return the fields of the newest event of a kind, for each value of `key`, since the last giving back."""
-    found = {}
-    for event in events:
-        if event["event"] == "loaded" and event.get("purpose") == "release":
-            found = {}
-        elif event["event"] == kind:
-            found[event[key]] = {name: event[name] for name in fields}
-    return list(found.values())
-
-
 def closed(events):
     """Return the state in which a journal was closed last, or None where a pass is open or none was begun."""
     past = History(events)
@@ -160,13 +140,13 @@ def cancel(desk, caller, run):
         launch = session.scalars(live.order_by(Launch.id.desc())).first()
         if row.state == "approved" and (launch is None or launch.state == "queued"):
             if launch is not None:
-                database.move(session, launch, "cancel", now, ended_at=now, message="cancelled before it began")
-            database.move(session, row, "cancel", now, message=f"cancelled by {caller.principal}")
+                database.move(session, launch, "cancel", now, ended_at=now, message=say("cancelled before it began"))
+            database.move(session, row, "cancel", now, message=say("cancelled by {who}", who=caller.principal))
             ledger.settle(session, desk.store, row, now)
         else:
             if row.state == "approved":  # claimed, about to begin: it is running to everybody
                 database.move(session, row, "start", now)
-            database.move(session, row, "cancel", now, message=f"cancelled by {caller.principal}")
+            database.move(session, row, "cancel", now, message=say("cancelled by {who}", who=caller.principal))
             if launch is not None:
                 launch.cancel_at = now
             else:

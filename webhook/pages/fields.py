@@ -25,8 +25,9 @@ SHOWN = {
     "resources.accelerators", "resources.accelerator", "resources.nodes", "resources.cpu", "resources.memory_gib",
     "inputs.uri", "inputs.data_level", "work.accelerator_hours", "work.on", "work.duration_s",
 }  # fmt: skip
-#: Nothing runs on machines that are made to stay, so nobody is asked for these.
-NOT_OF_MACHINES = {"framework", "parameters", "work.accelerator_hours", "work.on", "work.duration_s"}
+#: A service has a lease and no work to do, and nothing runs on machines that are made to stay: nobody is asked for it.
+NOT_OF = {"serve": {"work.accelerator_hours", "work.on", "work.duration_s"}}
+NOT_OF["provision"] = NOT_OF["serve"] | {"framework", "parameters"}
 #: What a task is made of rather than asked for: it is changed as YAML.
 FIXED = {"id", "kind", "code", "outputs", "needs", "gang", "inputs.name", "inputs.from", "inputs.holdout"}
 LABELS = {
@@ -96,12 +97,13 @@ def groups(document):
             _walk(schema, component["properties"], item, ("components", place), (), component["required"])
         )  # fmt: skip
         made_by = tuple(one["from"] for one in item.get("inputs", ()) if "from" in one)
-        if item["kind"] == "provision":
-            own = [one.path.partition("].")[2] for one in fields]
-            fields = tuple(
-                dataclasses.replace(one, shown=one.shown and (bool(one.value) or path not in NOT_OF_MACHINES))
-                for one, path in zip(fields, own, strict=True)
-            )
+        unasked = NOT_OF.get(item["kind"], ())
+        fields = tuple(
+            dataclasses.replace(one, shown=False)
+            if one.shown and not one.value and one.path.partition("].")[2] in unasked
+            else one
+            for one in fields
+        )
         found.append(Group(item["id"], item["kind"], fields, made_by))
     return found
 

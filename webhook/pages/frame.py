@@ -10,7 +10,10 @@ from flask import render_template
 from flask import request
 from pydantic import ValidationError
 
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.sentences import at_field
+
 from .. import problems
+from .. import wrong
 from ..pictures import plans
 from ..rights import NOBODY
 from . import showing
@@ -21,6 +24,7 @@ NAVIGATION = (
     ("/", words.mark("Overview"), ()),
     ("/tasks", words.mark("Tasks"), ()),
     ("/runs", words.mark("Runs"), ()),
+    ("/deployments", words.mark("Deployments"), ()),
     ("/sites", words.mark("Sites"), ()),
     ("/alarms", words.mark("Alarms"), ()),
     ("/organisations", words.mark("Organisations"), ()),
@@ -67,6 +71,5 @@ def checked(record, **fields):
     try:
         return record.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise problems.Problem(422, f"{field}: {first['msg']}", field=field) from error
+        field, said = wrong.first(error)
+        raise problems.Problem(422, at_field(field, said), field=field) from error

@@ -12,6 +12,7 @@ from ..api import places
 from ..api import records
 from ..api.here import caller
 from ..api.here import desk
+from ..desk import proposals
 from ..desk import runs
 from ..desk import tasks
 from ..pictures import chart
@@ -23,8 +24,20 @@ from . import words
 blueprint = APIBlueprint("home", __name__, enable_openapi=False)
 
 
+#: state of a task → what the person can do with it, and on which of its pages.
+DEEDS = {
+    "confirmed": (words.mark("Look and approve"), "/tasks/{}/plan"),
+    "proposed": (words.mark("Choose a proposal"), "/tasks/{}"),
+    "revised": (words.mark("Choose a proposal"), "/tasks/{}"),
+    "refused": (words.mark("See why not"), "/tasks/{}"),
+    "failed": (words.mark("See what failed"), "/runs/{}"),
+}
+
+
 def waiting(who):
-    """Return the tasks that wait for this person: to be judged, or to be tuned and confirmed."""
+    """Return what waits for this person, {row, deed, href, told, and of a plan sites, caps}: tasks to be judged, or
+    to be tuned and confirmed.
+    """
     found = []
     if who.has("approver"):
         rows, _after = tasks.index(desk(), who, ["confirmed"], limit=20)
@@ -32,12 +45,23 @@ def waiting(who):
     if who.has("requester", "admin"):
         rows, _after = tasks.index(desk(), who, ["proposed", "revised", "refused", "failed"], mine=True, limit=10)
         found += rows
-    return found
+    return [_asked(row) for row in found]
+
+
+def _asked(row):
+    deed, href = DEEDS[row.state]
+    shown = {"row": row, "deed": deed, "href": href.format(row.id), "told": {}}
+    if row.state == "confirmed":
+        _folder, plan = desk().plan(row.digest)
+        shown.update(sites=sorted(plan["sites"]), caps=plan["caps"])
+    elif row.state == "refused":
+        shown["told"] = proposals.refusal(desk(), row.id)
+    return shown
 
 
 @blueprint.get("/")
 def index():
-    rows, _after = tasks.index(desk(), caller(), limit=8)
+    rows, _after = tasks.index(desk(), caller(), limit=5)
     with desk().database.read() as session:
         paused = runs.paused(session)
     return render_template(

@@ -10,6 +10,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.said import spoken
 from ansible_collections.suanwang.brain.plugins.module_utils.said import words
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.sentences import without_field
 
+from .heard import hear
 from .words import translate as _
 
 #: Asia/Shanghai: no summer time since 1991, so no time zone files are needed.
@@ -36,11 +37,11 @@ def seconds(text):
 
 def sentence(text, told=None):
     """A sentence in the language of the page, its times as of the page. told: what the API gives beside it."""
-    if text is None:
+    if not text:
         return ""
     if told and text in told:
         text = from_plain(told[text])
-    return spoken(words(text), _, _local)
+    return spoken(words(hear(text)), _, _local)
 
 
 def about(text):
@@ -71,6 +72,11 @@ def length(value):
 
 def money(fen):
     return DASH if fen is None else f"¥{fen / 100:.2f}"
+
+
+def hours(seconds_):
+    """Card-seconds or core-seconds as hours."""
+    return DASH if seconds_ is None else f"{seconds_ / 3600:.2f}"
 
 
 def known(value):
@@ -118,7 +124,7 @@ def word(text):
 
 def install(app):
     app.jinja_env.filters.update(
-        moment=moment, length=length, money=money, known=known, size=size, figure=figure, delta=delta, word=word,
-        sentence=sentence, about=about,
+        moment=moment, length=length, money=money, hours=hours, known=known, size=size, figure=figure, delta=delta,
+        word=word, sentence=sentence, about=about,
     )  # fmt: skip
     app.jinja_env.globals["figures"] = SHOWN

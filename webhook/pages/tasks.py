@@ -26,9 +26,23 @@ from . import fields
 from . import forms
 from . import frame
 from . import showing
+from .words import mark
 from .words import translate
 
 blueprint = APIBlueprint("tasks", __name__, url_prefix="/tasks", enable_openapi=False)
+
+
+#: state of a task → what comes next, for whoever can do it, and for everybody else.
+STEPS = {
+    "proposed": (
+        mark("Choose a proposal, fine-tune it if you like, and ask for its approval."),
+        mark("Whoever asked for this has to choose a proposal."),
+    ),
+    "confirmed": (mark("Its plan waits for an approval."), mark("Its plan waits for somebody else's approval.")),
+    "approved": (mark("It is approved, and begins when its turn comes."),) * 2,
+    "failed": (mark("The run failed: see what failed, and resume it there, or propose again as a new task."),) * 2,
+}
+STEPS["revised"] = STEPS["proposed"]
 
 
 def full(run):
@@ -137,7 +151,7 @@ def _once(form):
 @blueprint.get("/<run>")
 def show(run):
     found = shaping.proposals(*proposals.index(desk(), caller(), run))
-    return render_template("task.html", task=full(run), proposals=found, gantt=gantt)
+    return render_template("task.html", task=full(run), proposals=found, gantt=gantt, steps=STEPS)
 
 
 @blueprint.post("/<run>/withdraw")

@@ -1,6 +1,7 @@
 """Two languages. The English text is the key; translations/<language>/LC_MESSAGES/*.po are read as they stand.
 
-`messages.po` holds the words of the pages, `sentences.po` those that planner and service say of what happens.
+`messages.po` holds the words of the pages, `sentences.po` what planner and service say of what happens, and `plays.po`
+what plays and platforms say, in the order of its values: {a}, {b} …
 """
 
 from __future__ import annotations
@@ -41,7 +42,16 @@ KNOWN = (
     _("approver"), _("owner"), _("operator"), _("auditor"), _("admin"), _("finish_s"), _("cost_fen"), _("card_s"),
     _("core_s"), _("energy_wh"), _("balance"), _("risk"), _("approve"), _("reject"), _("partition"),
     _("watch"), _("critical"), _("major"), _("minor"), _("warning"), _("info"), _("pending"), _("sending"), _("sent"),
-    _("approval"), _("policy"),
+    _("approval"), _("policy"), _("standing"), _("ending"), _("overdue"), _("retire"), _("ended"), _("stuck"),
+)  # fmt: skip
+
+#: What the audit calls what was done.
+ACTIONS = (
+    _("alarm.acknowledge"), _("delivery.fetch"), _("delivery.take"), _("fleet.drain"), _("fleet.pause"),
+    _("fleet.undrain"), _("notice.again"), _("proposal.revise"), _("quota.put"), _("run.cancel"), _("run.cancelled"),
+    _("run.failed"), _("run.resume"), _("run.succeeded"), _("session.enter"), _("session.leave"), _("task.approve"),
+    _("task.confirm"), _("task.expire"), _("task.make"), _("task.propose"), _("task.refuse"), _("task.reject"),
+    _("task.withdraw"), _("token.make"), _("token.revoke"),
 )  # fmt: skip
 
 
@@ -62,7 +72,8 @@ RULES = {
     "capacity": _("cards"), "shape": _("shape of nodes"), "cpu": _("cores"), "memory": _("memory"),
     "quota": _("quota"), "speed": _("speed"), "wall": _("wall limit"), "deadline": _("deadline"), "link": _("link"),
     "machines": _("kind of pool"), "serve": _("kind of pool"), "queue": _("queue"), "busy": _("busy"),
-    "promised": _("promised"),
+    "promised": _("promised"), "stands": _("where it stands"),
+    "same_name": _("where it stands"),
 }  # fmt: skip
 
 
@@ -81,6 +92,17 @@ def catalogue(language):
     return Translations(compiled)
 
 
+@functools.cache
+def sentences():
+    """Return the templates of all sentences that have a translation, words of the pages not among them."""
+    found = set()
+    for path in FOLDER.glob("*/LC_MESSAGES/*.po"):
+        if path.name != "messages.po":
+            with open(path, "rb") as stream:
+                found.update(message.id for message in read_po(stream) if message.id)
+    return frozenset(found)
+
+
 def language():
     """Return the language of this request: what was chosen, else what the browser asks for."""
     if "language" not in g:
@@ -91,7 +113,7 @@ def language():
 
 
 def translate(text):
-    return catalogue(language()).gettext(text)
+    return catalogue(language()).gettext(text) if text else text  # of nothing it gives the head of the catalogue
 
 
 def several(one, many, number):
@@ -105,4 +127,4 @@ def install(app):
     app.jinja_env.globals.update(languages=LANGUAGES, language=language, rules=RULES)
 
 
-__all__ = ["COOKIE", "LANGUAGES", "catalogue", "install", "language", "mark", "several", "translate"]
+__all__ = ["COOKIE", "LANGUAGES", "catalogue", "install", "language", "mark", "sentences", "several", "translate"]

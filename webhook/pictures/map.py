@@ -112,9 +112,9 @@ def _wide(sites, out, words, title, told):
         link = out.get(site.id)
         parts += _link(f"M{end} {middle}C{half} {middle} {half} {at} {turn} {at}L{edge} {at}", link)
         label, rest = words.link(link)
-        near = edge + (62 if side == 0 else -62)
-        cards.append(text(near, at - 10, label, "rate halo", "middle"))
-        cards += [text(near, at + 17 + 14 * n, one, "soft halo", "middle") for n, one in enumerate(rest)]
+        near, anchor = (edge + 8, "start") if side == 0 else (edge - 8, "end")
+        cards.append(text(near, at - 10, label, "rate halo", anchor))
+        cards += [text(near, at + 17 + 14 * n, one, "soft halo", anchor) for n, one in enumerate(rest)]
         cards += _card(site, x, y, CARD, words)
     parts.append(box(left, middle - 34, MIDDLE, 68, "hub", 12))
     parts.append(text(WIDE // 2, middle - 2, words.say("Controller"), "name", "middle"))

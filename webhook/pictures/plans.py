@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.timeline import human
 
+from .shapes import fitted
 from .shapes import word
 
 ROW = 40
@@ -19,6 +20,7 @@ def gantt(rows, finish_s, title, unit=human):
     """Return a timeline, one row a component, as wide as the page.
 
     rows: {name, kind, where, state, start_s, end_s, and real_start_s, real_end_s or None}; seconds from the start.
+    state: None where nothing runs yet; else what was planned is pale.
     """
     finish = max(1, finish_s, *(row.get("real_end_s") or 0 for row in rows)) if rows else 1
     height = ROW * len(rows) + 24
@@ -44,7 +46,13 @@ def _row(row, y, finish, unit):
     yield f'<text class="name" x="0" y="{y + 13}">{escape(row["name"])}'
     yield f'<tspan class="where" dx="8">{escape(row["where"] or "")} · {escape(length)}</tspan></text>'
     real = row.get("real_start_s")
-    yield _bar("plan" if real is not None else f"bar k-{word(row['kind'])}", row["start_s"], row["end_s"], finish, y)
+    yield _bar(
+        "plan" if real is not None or row.get("state") else f"bar k-{word(row['kind'])}",
+        row["start_s"],
+        row["end_s"],
+        finish,
+        y,
+    )
     if real is not None:
         end = row.get("real_end_s") or real
         yield _bar(f"bar s-{word(row.get('state') or '')}", real, max(end, real), finish, y)
@@ -94,7 +102,7 @@ def _edge(start, end):
 
 def _node(node, x, y):
     state = word(node.get("state") or "planned")
-    name, note = escape(node["id"]), escape((node.get("note") or node["kind"])[:26])
+    name, note = escape(node["id"]), escape(fitted(node.get("note") or node["kind"], BOX[0] - 20, 11))
     return (
         f'<a href="#c-{name}"><g class="node s-{state}"><title>{name}: {escape(node["kind"])}</title>'
         f'<rect x="{x}" y="{y}" width="{BOX[0]}" height="{BOX[1]}" rx="8"/>'

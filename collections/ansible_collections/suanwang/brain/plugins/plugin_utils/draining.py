@@ -16,6 +16,8 @@ import json
 
 from ..module_utils.errors import Corrupt
 from ..module_utils.errors import Invalid
+from ..module_utils.said import say
+from ..module_utils.said import words
 
 MAX_REASON = 500
 
@@ -35,8 +37,8 @@ def read(store):
         return {}
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise Corrupt(
-            f"{path(store)} does not read: {error}.",
-            way_out="Mend it, or remove it: then nothing is drained.",
+            say("{path} does not read: {error}.", path=str(path(store)), error=str(error)),
+            way_out=words("Mend it, or remove it: then nothing is drained."),
         ) from error
 
 
@@ -71,7 +73,9 @@ def entry(before, reason, by, now):
 
 def check_reason(reason):
     if not 3 <= len(" ".join((reason or "").split())) <= MAX_REASON:
-        raise Invalid("a drain needs a reason of 3 to 500 characters.", way_out="Say why, for those who wait.")
+        raise Invalid(
+            words("a drain needs a reason of 3 to 500 characters."), way_out=words("Say why, for those who wait.")
+        )
 
 
 def check_scope(config, scope):
@@ -79,15 +83,15 @@ def check_scope(config, scope):
     parts = str(scope).split("/", 2)
     if not all(parts):
         raise Invalid(
-            f"{scope!r} is no site, endpoint or pool.",
-            way_out="Write <site>, <site>/<endpoint> or <site>/<endpoint>/<pool>.",
+            say("{scope!r} is no site, endpoint or pool.", scope=scope),
+            way_out=words("Write <site>, <site>/<endpoint> or <site>/<endpoint>/<pool>."),
         )
     site = config.site(parts[0])
     if len(parts) > 1 and parts[1] not in [endpoint.id for endpoint in site.with_pools]:
         raise Invalid(
-            f"site {site.id} has no endpoint {parts[1]!r} with pools.",
+            say("site {site} has no endpoint {endpoint!r} with pools.", site=site.id, endpoint=parts[1]),
             site=site.id,
-            way_out=f"It has: {', '.join(endpoint.id for endpoint in site.with_pools)}.",
+            way_out=say("It has: {names}.", names=", ".join(endpoint.id for endpoint in site.with_pools)),
         )
 
 
@@ -107,6 +111,20 @@ def _applied(pool, drained):
     if drained is None or pool.seen.state == "lost":
         return pool
     return dataclasses.replace(pool, seen=dataclasses.replace(pool.seen, state="drained", error=said(*drained)))
+
+
+def planned(plan, found):
+    """Return one mapping a component whose first pool is drained: {component, pool, why, others}, for who approves.
+
+    others: the allowed pools that are not; the preflight takes one of these, and refuses where there is none.
+    """
+    rows = []
+    for item in plan["components"]:
+        drained = over(item["pools"][0], found) if item.get("pools") and "of" not in item else None
+        if drained:
+            others = [pool for pool in item["pools"][1:] if over(pool, found) is None]
+            rows.append({"component": item["id"], "pool": item["pools"][0], "why": said(*drained), "others": others})
+    return rows
 
 
 def said(scope, entry):
