@@ -330,13 +330,16 @@ def test_a_dead_controller_is_doubt_for_a_submit_and_said_for_a_read(bench, plat
         platform.job(name)
     assert {"22.05": "slurmctld is down", "24.11": "1800"}[bench.release] in str(caught.value)
     with pytest.raises(Unreachable) as caught:
+        platform.pools()
+    assert "slurmctld is down" in str(caught.value)
+    with pytest.raises(Unreachable) as caught:
         platform.submit(asked)
     assert caught.value.details == {"doubt": True}
     bench.heal()
     assert platform.job(name) is None
 
 
-@pytest.mark.parametrize("act", ["job", "submit", "quota"])
+@pytest.mark.parametrize("act", ["job", "pools", "submit", "quota"])
 def test_a_forged_token_is_told_from_a_dead_controller(bench, platform, name, spec, act):
     asked = spec()
     path = bench.config.secret_path("hunan-slurm")
@@ -344,7 +347,7 @@ def test_a_forged_token_is_told_from_a_dead_controller(bench, platform, name, sp
     keys.write_private(path, keys.mint_jwt(b"another key", "brain").encode())
     try:
         with pytest.raises(Unauthorized) as caught:
-            {"job": lambda: platform.job(name), "submit": lambda: platform.submit(asked),
+            {"job": lambda: platform.job(name), "pools": platform.pools, "submit": lambda: platform.submit(asked),
              "quota": platform.quota}[act]()  # fmt: skip
         assert "credential file" in str(caught.value)
         assert path.read_text().strip() not in f"{caught.value.failure()}"

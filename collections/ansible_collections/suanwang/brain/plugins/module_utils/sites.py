@@ -17,6 +17,7 @@ import pathlib
 import stat
 
 from . import configfile
+from . import sitechecks
 from .errors import Invalid
 from .errors import NotFound
 from .errors import Refused
@@ -247,6 +248,7 @@ class Connection:
                 user=account.user,
                 key_path=self.config.secret_path(account.credential),
                 known_hosts=self.config.folder / endpoint.known_hosts,
+                jump=self._session(endpoint.jump) if endpoint.jump else None,
             )
         return self._sessions[name]
 
@@ -379,19 +381,19 @@ def _site(folder, path):
             f"{path}: the file is named {path.stem}, its site is {data['site']}.",
             way_out="Let both be the same.",
         )
-    _check_addresses(path, data)
+    sitechecks.addresses(path, data)
     names = {field.name for field in dataclasses.fields(Endpoint)}
     endpoints = tuple(
         Endpoint(**{key: value for key, value in item.items() if key in names}) for item in data["endpoints"]
     )
-    _check_endpoints(path, data)
+    sitechecks.endpoints(path, data)
     for number, endpoint in enumerate(endpoints):
         if endpoint.platform:
             try:
                 platform_class(endpoint.platform).check_endpoint(folder, endpoint)
             except Invalid as error:
                 field = error.details.get("field", "profile")
-                raise _wrong(path, number, field, error.message, error.way_out) from error
+                raise sitechecks.wrong(path, number, field, error.message, error.way_out) from error
     return Site(
         id=data["site"],
         name=data["name"],
@@ -408,49 +410,6 @@ def _site(folder, path):
         power=data.get("power", {}),
         policy=data.get("policy", {}),
     )
-
-
-def _check_addresses(path, data):
-    for number, endpoint in enumerate(data["endpoints"]):
-        networks = data["networks"].get(endpoint["via"], [])
-        if inside(endpoint["address"], networks):
-            continue
-        field = f"endpoints[{number}].address"
-        raise Invalid(
-            f"{configfile.place(path, ('endpoints', number, 'address'))}: {field} {endpoint['address']}"
-            f" lies outside the site's {endpoint['via']} networks ({', '.join(networks) or 'none'}).",
-            site=data["site"],
-            way_out=f"Correct the address, `via`, or networks.{endpoint['via']}.",
-            details={"field": field},
-        )
-
-
-def _check_endpoints(path, data):
-    """Check what a schema cannot: known platforms, one endpoint an id, `data`, `shell` and `alerts` name one."""
-    names = [endpoint["id"] for endpoint in data["endpoints"]]
-    for number, endpoint in enumerate(data["endpoints"]):
-        if endpoint.get("platform"):
-            try:
-                platform_class(endpoint["platform"])
-            except Invalid as error:
-                raise _wrong(path, number, "platform", error.message, error.way_out) from error
-        if names.index(endpoint["id"]) != number:
-            raise _wrong(
-                path, number, "id", f"{endpoint['id']!r} is there twice.", "Give each endpoint an id of its own."
-            )
-        for field in ("data", "shell", "alerts"):
-            if endpoint.get(field) and endpoint[field] not in names:
-                said = f"there is no endpoint {endpoint[field]!r}."
-                raise _wrong(path, number, field, said, f"It has: {', '.join(names)}.")
-        shell = endpoint.get("shell")
-        if shell and data["endpoints"][names.index(shell)]["protocol"] != "ssh":
-            raise _wrong(path, number, "shell", f"{shell!r} does not speak ssh.", "Name a login node.")
-
-
-def _wrong(path, number, field, said, way_out):
-    where = configfile.place(path, ("endpoints", number, field))
-    name = f"endpoints[{number}].{field}"
-    return Invalid(f"{where}: {name}: {said}", way_out=way_out, details={"field": name})
 
 
 def _may_name(line, *names):

@@ -347,6 +347,8 @@ class Slurm(Platform):
         if any(code != text.NOTHING_FOUND for code, _words in said):
             raise self._error(said, request)
         if answer.status >= 300 and not said:
+            if plugin == "slurm":  # 24.11 about partitions, be it a bad token (511) or a dead controller (502)
+                raise self._unspecified(request)
             why = f"HTTP {answer.status} without a reason."
             raise Unreachable(why, site=self.site.id, request=request)
         return answer.body
@@ -391,7 +393,7 @@ class Slurm(Platform):
         return told.replace("credential file", f"credential file {self.account.credential}") if told else None
 
     def _unspecified(self, request):
-        # -1 is a bad token and a dead controller alike; slurmdbd tells them apart.
+        # -1, and no word at all, is a bad token and a dead controller alike; slurmdbd tells them apart.
         why = "slurmctld is down."
         try:
             if request != f"GET {CLUSTERS}":
