@@ -113,7 +113,7 @@ class RunPass:
 
     @functools.cached_property
     def config(self):
-        return sites.load(self.facts["config"])
+        return sites.load(self.facts["config"], self.store.hints)
 
     def component(self, name):
         """Return a component of the plan, or None where the plan has none of that name."""

@@ -309,10 +309,7 @@ class Slurm(Platform):
 
     def _send(self, method, plugin, path, params=None, json=None, timeout_s=READ_S):
         """Send to the newest version that both sides know. A body that is no object is None."""
-        known = self._versions.get(plugin)
-        # The history's is the controller's or, where it was not loaded, an older one.
-        first = VERSIONS.index(self._versions.get("slurm", VERSIONS[0]))
-        for version in (known,) if known else VERSIONS[first:]:
+        for version in self._asked(plugin):
             answer = self.connection.http.request(
                 method,
                 f"/{plugin}/{version}{path}",
@@ -324,7 +321,9 @@ class Slurm(Platform):
                 own=OWN_GATEWAY,
             )
             if isinstance(answer.body, dict):
-                self._versions[plugin] = version
+                if self._versions.get(plugin) != version:
+                    self._versions[plugin] = version
+                    self.connection.learn(plugin, version)
                 return answer
             if answer.status != 404:
                 return replace(answer, body=None)
@@ -336,6 +335,15 @@ class Slurm(Platform):
             request=f"{method} {path}",
             way_out="Have it load one of those.",
         )
+
+    def _asked(self, plugin):
+        """Return the versions to ask for: the known one alone, or what an earlier process found, then newest first."""
+        if plugin in self._versions:
+            return (self._versions[plugin],)
+        # The history's is the controller's or, where it was not loaded, an older one.
+        left = VERSIONS[VERSIONS.index(self._versions.get("slurm", VERSIONS[0])) :]
+        hinted = self.connection.hints.get(plugin)
+        return sorted(left, key=lambda version: version != hinted)
 
     def _checked(self, method, plugin, path, params=None):
         """Return the body of an answer that holds no error; raise what it says otherwise."""
