@@ -315,8 +315,8 @@ class Lent:
 
 
 def preload():
-    """Import the library now, so that forked workers inherit it."""
-    library()
+    """Import the library now and have it make what its first TLS connection would, so that forked workers inherit it."""
+    library().tls()
 
 
 def _retry_after(answer):

@@ -128,6 +128,7 @@ def library():
         RequestException = requests.exceptions.RequestException
         SSLError = requests.exceptions.SSLError
         Late = requests.exceptions.Timeout
+        tls = staticmethod(urllib3.util.ssl_.create_urllib3_context)
 
     Library.Adapter = Adapter
     return Library

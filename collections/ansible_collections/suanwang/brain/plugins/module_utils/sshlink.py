@@ -392,3 +392,8 @@ def library():
     # It tells of every connection at INFO, which Ansible's log_path would record.
     asyncssh.set_log_level("WARNING")
     return asyncssh
+
+
+def preload():
+    """Import the library now and have it make what its first connection would, so that forked workers inherit it."""
+    library().generate_private_key("ssh-ed25519").sign(b"", b"ssh-ed25519")

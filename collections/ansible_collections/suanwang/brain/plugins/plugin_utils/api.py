@@ -33,7 +33,7 @@ from .store import Store
 
 # This file is imported in the playbook process, so its workers inherit what would cost each of them 0.2 s. What is
 # wrong with any of it is told by the verb that needs it.
-for _load in (http.preload, sshlink.library, sites.load, plain.prepare):
+for _load in (http.preload, sshlink.preload, sites.load, plain.prepare):
     with contextlib.suppress(BrainError, OSError):
         _load()
 
