@@ -395,5 +395,5 @@ def library():
 
 
 def preload():
-    """Import the library now and have it make what its first connection would, so that forked workers inherit it."""
+    """Import the library now, and what its first connection would load, so that forked workers inherit it."""
     library().generate_private_key("ssh-ed25519").sign(b"", b"ssh-ed25519")
