@@ -59,16 +59,24 @@ def verify(session, heads=()):
     wanted = dict(heads)
     for row in session.scalars(select(Entry).order_by(Entry.number).execution_options(yield_per=500)):
         if row.number != expected:
-            return expected - 1, say("row {n} is missing: row {next} follows row {before}", n=expected, next=row.number, before=expected - 1)
+            return expected - 1, say(
+                "row {n} is missing: row {next} follows row {before}", n=expected, next=row.number, before=expected - 1
+            )
         if row.before != before:
-            return expected - 1, say("row {n} does not follow the row before it: rows were exchanged or changed", n=row.number)
+            return expected - 1, say(
+                "row {n} does not follow the row before it: rows were exchanged or changed", n=row.number
+            )
         if digest(row) != row.hash:
             return expected - 1, say("row {n} was changed", n=row.number)
         if wanted.pop(row.number, row.hash) != row.hash:
-            return expected - 1, say("row {n} is not the one that audit.heads remembers: the chain was rewritten", n=row.number)
+            return expected - 1, say(
+                "row {n} is not the one that audit.heads remembers: the chain was rewritten", n=row.number
+            )
         before, expected = row.hash, expected + 1
     if any(number for number in wanted):
-        return expected - 1, say("rows after {n} are missing: audit.heads remembers row {last}", n=expected - 1, last=max(wanted))
+        return expected - 1, say(
+            "rows after {n} are missing: audit.heads remembers row {last}", n=expected - 1, last=max(wanted)
+        )
     return expected - 1, None
 
 

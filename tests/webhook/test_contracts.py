@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 import webhook
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Invalid
+from tests.webhook.test_heard import plays
 from tests.webhook.test_sentences import sentences
 from webhook import audit
 from webhook import config

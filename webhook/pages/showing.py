@@ -124,7 +124,7 @@ def word(text):
 
 def install(app):
     app.jinja_env.filters.update(
-        moment=moment, length=length, money=money, hours=hours, known=known, size=size, figure=figure, delta=delta, word=word,
-        sentence=sentence, about=about,
+        moment=moment, length=length, money=money, hours=hours, known=known, size=size, figure=figure, delta=delta,
+        word=word, sentence=sentence, about=about,
     )  # fmt: skip
     app.jinja_env.globals["figures"] = SHOWN

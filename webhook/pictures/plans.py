@@ -46,7 +46,13 @@ def _row(row, y, finish, unit):
     yield f'<text class="name" x="0" y="{y + 13}">{escape(row["name"])}'
     yield f'<tspan class="where" dx="8">{escape(row["where"] or "")} · {escape(length)}</tspan></text>'
     real = row.get("real_start_s")
-    yield _bar("plan" if real is not None or row.get("state") else f"bar k-{word(row['kind'])}", row["start_s"], row["end_s"], finish, y)
+    yield _bar(
+        "plan" if real is not None or row.get("state") else f"bar k-{word(row['kind'])}",
+        row["start_s"],
+        row["end_s"],
+        finish,
+        y,
+    )
     if real is not None:
         end = row.get("real_end_s") or real
         yield _bar(f"bar s-{word(row.get('state') or '')}", real, max(end, real), finish, y)
