@@ -69,7 +69,9 @@ def token(options):
     from webhook.login import sessions
     from webhook.rights import Caller
 
-    caller = Caller(options.principal, options.principal, tuple(options.role), tuple(options.tenant))
+    who, given = options.principal, (options.role, options.tenant, options.site)
+    roles, tenants, sites = map(tuple, given)
+    caller = Caller(who, who, roles, tenants, sites=sites)
     _row, secret = sessions.make_token(_desk(), caller, options.name, options.role, options.days)
     print(secret)
     return 0
@@ -100,6 +102,7 @@ def main(argv):
     made.add_argument("--name", default="made on the shell")
     made.add_argument("--role", action="append", choices=config.ROLES, required=True)
     made.add_argument("--tenant", action="append", default=[])
+    made.add_argument("--site", action="append", default=[], help="a site that an owner's token is for")
     made.add_argument("--days", type=int, default=30)
     made.set_defaults(work=token)
     made = commands.add_parser("audit", help="check the chain of hashes").add_subparsers(required=True)

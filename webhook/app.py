@@ -22,8 +22,10 @@ from .api import approvals
 from .api import audit
 from .api import catalogue
 from .api import deliveries
+from .api import deployments
 from .api import fleet
 from .api import health
+from .api import limits
 from .api import notices
 from .api import organisations
 from .api import proposals
@@ -41,8 +43,10 @@ from .login import oidc
 from .pages import alarms as alarm_pages
 from .pages import approvals as approval_pages
 from .pages import audit as audit_pages
+from .pages import deployments as deployment_pages
 from .pages import frame
 from .pages import home as home_pages
+from .pages import limits as limit_pages
 from .pages import notices as notice_pages
 from .pages import organisations as organisation_pages
 from .pages import proposals as proposal_pages
@@ -65,9 +69,11 @@ PAGES = (
     approval_pages,
     run_pages,
     usage_pages,
+    limit_pages,
     audit_pages,
     alarm_pages,
     site_pages,
+    deployment_pages,
     organisation_pages,
     notice_pages,
 )
@@ -82,11 +88,13 @@ API = (
     runs,
     fleet,
     sites,
+    deployments,
     alarms,
     organisations,
     notices,
     usage,
     quotas,
+    limits,
     audit,
     deliveries,
 )

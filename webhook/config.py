@@ -163,7 +163,7 @@ class Backend(Part):
     url: str
     credential: str = "controller"
     prefix: str = Field(default="/api/v2/", pattern=r"^/.*/$")
-    templates: dict[Literal["apply", "release", "perceive", "watch"], str] = {}
+    templates: dict[Literal["apply", "release", "perceive", "watch", "quota"], str] = {}
 
 
 class Limits(Part):
@@ -182,6 +182,7 @@ class Limits(Part):
 class File(Part):
     """webhook.yml. groups: role → groups of the identity provider. tenants: tenant → groups, '*' for everyone.
 
+    owners: site → groups whose people are its owners: they drain it and acknowledge its alarms, and no other's.
     catalogue: folders of folders with a task.yml. data_roots: what tasks may name besides their own files.
     backend: what runs the playbooks; left out, processes of this machine.
     watch_s: how long one watch of all sites lasts; the next begins then, with the site files as they are by then.
@@ -193,6 +194,7 @@ class File(Part):
     signer: Signer
     groups: dict[Role, list[str]] = {}
     tenants: dict[str, list[str]] = {}
+    owners: dict[str, list[str]] = {}
     oidc: Oidc | None = None
     cas: Cas | None = None
     deliveries: list[Source] = []
@@ -204,6 +206,12 @@ class File(Part):
     perceive_every_s: int = Field(default=60, ge=0)
     proxies: int = Field(default=0, ge=0, le=5)
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _sensible(self):
+        if "owner" in self.groups:
+            raise ValueError("groups.owner says of no site whose it is: write `owners: {<site>: [<group>]}`")
+        return self
 
 
 @dataclasses.dataclass(frozen=True)
@@ -325,6 +333,9 @@ def _check(settings):
     for name in ("oidc", "cas"):
         if name in settings.file.login and getattr(settings.file, name) is None:
             raise Invalid(f"webhook.yml: login names {name}, and there is no `{name}:`.", way_out="Add it.")
+    for site in settings.file.owners:
+        if not (settings.config / "sites" / f"{site}.yml").exists():
+            raise Invalid(f"webhook.yml: owners names {site}, and there is no such site.", way_out="Correct `owners`.")
     if settings.database.partition("@")[0].count(":") > 1 and "@" in settings.database:
         raise Invalid(
             "SUANWANG_DATABASE holds a password.", way_out="Put it into the secret file `database`, and take it out."

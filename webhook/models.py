@@ -22,7 +22,7 @@ class Base(DeclarativeBase):
 
 
 class Person(Base):
-    """Who has ever logged in. principal is the name that plans, approvals and the audit carry."""
+    """Who has ever logged in. principal: as plans, approvals and the audit name him. sites: those that he owns."""
 
     __tablename__ = "persons"
     principal: Mapped[str] = column(String(200), primary_key=True)
@@ -30,6 +30,7 @@ class Person(Base):
     source: Mapped[str] = column(String(20))
     roles: Mapped[list] = column(JSON)
     tenants: Mapped[list] = column(JSON)
+    sites: Mapped[list] = column(JSON, default=list, server_default="[]")
     seen_at: Mapped[str] = column(String(20))
 
 
@@ -41,6 +42,7 @@ class Login(Base):
     principal: Mapped[str] = column(ForeignKey("persons.principal"))
     roles: Mapped[list] = column(JSON)
     tenants: Mapped[list] = column(JSON)
+    sites: Mapped[list] = column(JSON, default=list, server_default="[]")
     csrf: Mapped[str] = column(String(64))
     provider_sid: Mapped[str | None] = column(String(200), index=True)
     created_at: Mapped[str] = column(String(20))
@@ -58,6 +60,7 @@ class Token(Base):
     name: Mapped[str] = column(String(100))
     roles: Mapped[list] = column(JSON)
     tenants: Mapped[list] = column(JSON)
+    sites: Mapped[list] = column(JSON, default=list, server_default="[]")
     created_at: Mapped[str] = column(String(20))
     expires_at: Mapped[str] = column(String(20))
     used_at: Mapped[str | None] = column(String(20))
@@ -122,6 +125,7 @@ class Decision(Base):
 class Launch(Base):
     """One start of a playbook. once: what makes it the only one of its kind, e.g. ``apply:<digest>``.
 
+    params: what it is given where it carries out no plan; outcome: what it left by set_stats, where that is kept.
     holder: the launcher that claimed it, {host, boot_id, pid, start_ticks}; lease_until: when another may take it.
     """
 
@@ -132,6 +136,8 @@ class Launch(Base):
     task: Mapped[str | None] = column(ForeignKey("tasks.id"))
     digest: Mapped[str | None] = column(String(64))
     state: Mapped[str] = column(String(20))
+    params: Mapped[dict | None] = column(JSON)
+    outcome: Mapped[list | None] = column(JSON)
     asked_by: Mapped[str] = column(String(200))
     attempts: Mapped[int] = column(default=0)
     holder: Mapped[dict | None] = column(JSON)

@@ -51,6 +51,7 @@ ROUTES = {
     "fleet.links": _READERS,
     "alarms.index": _READERS,
     "sites.index": _READERS,
+    "deployments.index": _READERS,
     "organisations.index": _READERS,
     "notices.index": ("operator", "auditor", "admin"),
     "fleet.map_": _READERS,
@@ -59,6 +60,8 @@ ROUTES = {
     "usage.index": _READERS,
     "usage.statement": _READERS,
     "quotas.index": _READERS,
+    "limits.index": ("operator", "auditor", "admin"),
+    "limits.show": ("operator", "auditor", "admin"),
     "audit.index": ("auditor", "admin"),
     "audit.verify": ("auditor", "admin"),
     # -- asking ----------------------------------------------------------------------------------------
@@ -73,6 +76,8 @@ ROUTES = {
     # -- operating -------------------------------------------------------------------------------------
     "runs.cancel": ("requester", *_OPERATE),
     "runs.resume": ("requester", *_OPERATE),
+    "deployments.end": ("requester", *_OPERATE),
+    "deployments.extend": _OPERATE,
     "fleet.perceive": ("requester", *_OPERATE),
     "fleet.pause": _OPERATE,
     "alarms.acknowledge": ("owner", *_OPERATE),
@@ -80,6 +85,8 @@ ROUTES = {
     "sites.undrain": ("owner", *_OPERATE),
     "notices.again": _OPERATE,
     "quotas.put": _OPERATE,
+    "limits.try_": _OPERATE,
+    "limits.push": _OPERATE,
 }
 
 #: page → the API endpoint whose rights it has.
@@ -117,6 +124,11 @@ PAGES = {
     "runs.resume": "runs.resume",
     "usage.index": "usage.index",
     "usage.put": "quotas.put",
+    "limits.index": "limits.index",
+    "limits.try_": "limits.try_",
+    "limits.show": "limits.show",
+    "limits.part": "limits.show",
+    "limits.push": "limits.push",
     "audit.index": "audit.index",
     "alarms.index": "alarms.index",
     "alarms.part": "alarms.index",
@@ -124,6 +136,9 @@ PAGES = {
     "sites.index": "sites.index",
     "sites.drain": "sites.drain",
     "sites.undrain": "sites.undrain",
+    "deployments.index": "deployments.index",
+    "deployments.extend": "deployments.extend",
+    "deployments.end": "deployments.end",
     "organisations.index": "organisations.index",
     "notices.index": "notices.index",
     "notices.again": "notices.again",
@@ -136,7 +151,7 @@ ROUTES |= {f"pages.providers.{name}": SIGNED for name in ("oidc_logout", "cas_lo
 
 @dataclasses.dataclass(frozen=True)
 class Caller:
-    """Who calls. how: session | token | signed | none. tenants: '*' among them means all."""
+    """Who calls. how: session | token | signed | none. tenants: '*' among them means all. sites: those he owns."""
 
     principal: str
     name: str
@@ -144,6 +159,7 @@ class Caller:
     tenants: tuple[str, ...]
     how: str = "none"
     csrf: str | None = None
+    sites: tuple[str, ...] = ()
 
     def has(self, *roles):
         return bool(set(roles) & set(self.roles))
@@ -160,6 +176,10 @@ class Caller:
     def sees(self, tenant):
         """Return whether a tenant's tasks are his to see."""
         return "*" in self.tenants or tenant in self.tenants
+
+    def keeps(self, site):
+        """Return whether a site is his to drain, and its alarms his to acknowledge."""
+        return self.has(*_OPERATE) or (self.has("owner") and site in self.sites)
 
 
 NOBODY = Caller("", "", (), ())

@@ -46,6 +46,10 @@ class Bench(ABC):
         """Return {"reads": n, "writes": n} of what the server was asked since `reset`."""
         return self.site.counters()
 
+    def struck(self, kind):
+        """Return how many answers a fault of that kind has changed since `reset`."""
+        return self.site.info()["struck"].get(kind, 0)
+
     def reset(self):
         """Set the counters to 0."""
         self.site.reset_counters()
@@ -189,6 +193,9 @@ class OpenStackBench(Bench):
         # A login is a POST that changes nothing.
         logins = counts["calls"].get("rest POST /v3/auth/tokens", 0)
         return {"reads": counts["reads"] + logins, "writes": counts["writes"] - logins}
+
+    def struck(self, kind):
+        return self.lab.ask("info")["struck"].get(kind, 0)
 
     def reset(self):
         self.lab.ask("reset_counters")

@@ -35,7 +35,7 @@ def test_the_page_and_the_watch_see_the_same_from_the_store(bench, tmp_path):
     assert [alarm.name for alarm in pool.alarms] == ["FanFailed"] and pool.usage.basis == "measured"
     assert [alarm.name for alarm in seen["metrics"].alarms] == ["Elsewhere"] and seen["metrics"].state == "live"
     assert any("hunan/metrics: alarm, critical: FanFailed" in line for line in lines)
-    (row,) = [json.loads(line) for line in store.usage_path().read_text().splitlines()]
+    (row,) = [json.loads(line) for line in store.usage_paths()[0].read_text().splitlines()]
     assert row["usage"]["basis"] in ("measured", "allocated")  # whichever endpoint was read first
     late = clock.after(now, bench.config.site("hunan").lost_after_s + 1)
     (old,) = remembered(late)["slurm"].pools

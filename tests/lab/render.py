@@ -22,7 +22,7 @@ from tests.lab.openstack import spec as cloud
 GENERATED = ("credentials", "ca.pem", "known_hosts", "allowed_signers")
 PRINCIPALS = ("requester", "approver", "webhook")
 #: who may log in on the page of the lab's approval service, as what
-PEOPLE = {"requester": ["requester"], "approver": ["approver"], "operator": ["owner", "operator", "auditor", "admin"]}
+PEOPLE = {"requester": ["requester"], "approver": ["approver"], "operator": ["operator", "auditor", "admin"]}
 PORT = re.compile(r"(\bport:\s*)(\d+)")
 HARDWARE = yaml.safe_load(Path(__file__).with_name("sites.yml").read_text())
 #: endpoints with a process of their own: "<site>/<endpoint>" → hardware

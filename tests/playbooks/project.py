@@ -1,5 +1,6 @@
 """A user at a shell: playbooks of a checkout, run with a store, a HOME and a config folder of the test's own."""
 
+import hashlib
 import json
 import os
 import re
@@ -8,6 +9,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy
 
 from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
 
@@ -146,6 +149,25 @@ def write_task(folder, **changes):
     path = folder / "task.yml"
     path.write_text(json.dumps(task, ensure_ascii=False))
     return path
+
+
+def digits_held():
+    """Return the rows of the digits that are withheld from every site: 64 pixels and the digit."""
+    rows = numpy.loadtxt(CHECKOUT / "examples/digits/digits.csv", delimiter=",")
+    return rows[numpy.arange(len(rows)) % 5 == 0]
+
+
+def digits_accuracy(project, run):
+    """Return the accuracy of a run's model, reckoned from its file and the data alone, without the product's code."""
+    (measured,) = project.events(run, "evaluated")
+    model = Path(measured["path"])
+    assert hashlib.sha256(model.read_bytes()).hexdigest() == measured["sha256"]
+    held = digits_held()
+    with numpy.load(model, allow_pickle=False) as arrays:
+        scores = held[:, :64] / 16 @ arrays["W"] + arrays["b"]
+    accuracy = float((scores.argmax(axis=1) == held[:, 64]).mean())
+    assert abs(accuracy - float(measured["accuracy"])) < 1e-6 and measured["rows"] == len(held) == 360
+    return accuracy
 
 
 def environment_of_clone(folder):

@@ -13,6 +13,8 @@ import yaml
 
 from tests.lab.lab import Lab
 from tests.playbooks.project import CHECKOUT
+from tests.playbooks.project import digits_accuracy
+from tests.playbooks.project import digits_held
 from tests.playbooks.project import Project
 
 EXAMPLES = CHECKOUT / "examples"
@@ -40,11 +42,6 @@ def files_of(lab, run):
     return [path for site in lab.sites for path in (site.home / "brain").glob(f"{run}*")]
 
 
-def held_rows():
-    rows = numpy.loadtxt(EXAMPLES / "digits/digits.csv", delimiter=",")
-    return rows[numpy.arange(len(rows)) % 5 == 0]
-
-
 def test_three_sites_train_together_and_a_fourth_averages(lab, project):
     run = project.approved(EXAMPLES / "joint-digits/task.yml")
     done = project.apply(run).good()
@@ -53,12 +50,7 @@ def test_three_sites_train_together_and_a_fourth_averages(lab, project):
     assert f"started together, within {gang['skew_s']} s" in done.flat
     placed = {event["component"]: event["site"] for event in project.events(run, "placed")}
     assert placed == {**TRAINERS, "average": "centre-a"}
-    (measured,) = project.events(run, "evaluated")
-    held = held_rows()
-    with numpy.load(measured["path"], allow_pickle=False) as model:
-        scores = held[:, :64] / 16 @ model["W"] + model["b"]
-    accuracy = float((scores.argmax(axis=1) == held[:, 64]).mean())
-    assert accuracy >= 0.94 and measured["accuracy"] == f"{accuracy:.6f}"
+    assert digits_accuracy(project, run) >= 0.94
     trained = [job for job in jobs_of(lab, run) if any(f"-{name}" in job["name"] for name in TRAINERS)]
     assert len(trained) == 3 and {job["job_state"] for job in trained} == {"COMPLETED"}
     assert files_of(lab, run) == []
@@ -113,7 +105,7 @@ def test_predictions_of_a_second_dataset_come_home_and_are_measured(lab, project
     project.apply(run).good()
     (measured,) = project.events(run, "evaluated")
     found = numpy.loadtxt(measured["path"])
-    accuracy = float((found == held_rows()[:, 64]).mean())
+    accuracy = float((found == digits_held()[:, 64]).mean())
     assert accuracy >= 0.94 and measured["accuracy"] == f"{accuracy:.6f}" and measured["rows"] == len(found) == 360
     (sent,) = [c["datum"]["file"]["sha256"] for c in project.plan(run)["components"] if c["id"] == "move_second"]
     assert project.store.object_path(sent).read_text().count(",") == 63 * 360, "the labels stay here"
@@ -169,7 +161,7 @@ def test_a_model_is_served_scaled_in_place_and_ended_by_its_deployment(lab, proj
     (answers,) = project.events(first, "answers")
     assert f"web answers at {answers['url']}: {answers['median_ms']} ms" in done.flat
     assert answers["median_ms"] > 0 and answers["status"] == 200 and answers["requests"] == 5
-    held = held_rows()
+    held = digits_held()
     found = asked(lab, answers["url"], held[:, :64].tolist())["digits"]
     assert sum(a == b for a, b in zip(found, held[:, 64], strict=True)) / len(held) >= 0.94
     assert files_of(lab, first) == [], "the run's own files are gone, and it answers all the same"
@@ -190,6 +182,28 @@ def test_a_model_is_served_scaled_in_place_and_ended_by_its_deployment(lab, proj
     copies = [job for job in lab.site(f"{site}/{platform}").jobs() if job["name"] == "swb-digits-web"]
     assert len(copies) == 3 and {job["job_state"] for job in copies} == {"CANCELLED"}
     assert not list((lab.site(f"{site}/{platform}").home / "brain").glob("digits*"))
+
+
+def test_a_service_moves_to_another_site_and_leaves_the_old_one_when_it_answers(lab, project, serving):
+    first = project.approved(serving("hunan", deployment="moving"))
+    project.apply(first).good()
+    (old,) = project.events(first, "answers")
+    second = project.approved(serving("hangzhou-b", deployment="moving"))
+    (web,) = [one for one in project.plan(second)["components"] if one["id"] == "web"]
+    assert {pool.partition("/")[0] for pool in web["pools"]} == {"hangzhou-b"}
+    assert [pool.partition("/")[0] for pool in web["leaves"]] == ["hunan"]
+    shown = project.apply(second, "--check", "--diff").good()
+    assert "-service swb-moving-web" in shown.flat and "+service swb-moving-web" in shown.flat
+    assert asked(lab, old["url"])["serves"] == "digits"
+    project.apply(second).good()
+    (new,) = project.events(second, "answers")
+    assert asked(lab, new["url"])["serves"] == "digits" and not serves(lab, old["url"])
+    steps = [event["event"] for event in project.events(second) if event.get("component") == "web"]
+    assert steps.index("answers") < len(steps) - 1 - steps[::-1].index("intent"), "the old one ended after that"
+    assert not list((lab.site("hunan/tianyin").home / "brain").glob("moving*")), "and its files with it"
+    assert project.apply(second).good().changed["localhost"] == 0
+    project.play("release", "-e", "deployment=moving").good()
+    assert not serves(lab, new["url"])
 
 
 def test_check_says_that_it_would_be_served_and_makes_nothing(lab, project, serving):

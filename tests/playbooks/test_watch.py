@@ -30,7 +30,7 @@ def pool(project, site):
 
 
 def usage(project):
-    return [json.loads(line) for line in project.store.usage_path().read_text().splitlines()]
+    return [json.loads(line) for line in project.store.usage_paths()[0].read_text().splitlines()]
 
 
 def test_it_ends_after_its_rounds_and_keeps_one_row_a_pool(watched):

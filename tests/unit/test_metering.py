@@ -4,7 +4,7 @@ import pytest
 
 from ansible_collections.suanwang.brain.plugins.plugin_utils import metering
 
-TRAIN = {"id": "train", "kind": "train", "nodes": 2, "accelerators": 4, "cpu": 8, "wall_s": 100, "retry": 1}
+TRAIN = {"id": "train", "kind": "train", "nodes": 2, "accelerators": 8, "cpu": 8, "wall_s": 100, "retry": 1}
 MOVE = {"id": "move_data", "kind": "move_data", "of": "train"}
 PLAN = {"components": [MOVE, TRAIN], "caps": {"card_s": 1600, "wall_s": 100}}
 ESTIMATE = {"facts": {"pools": {"a/s/p": {"price": {"accelerator_fen_h": 900, "cpu_fen_h": 18}}, "a/s/q": {}}}}
@@ -23,7 +23,7 @@ TIMES = {"started": "2026-11-25T03:00:00Z", "ended": "2026-11-25T03:10:00Z"}
 
 def test_cards_and_cores_of_all_nodes_for_the_time_they_were_held():
     (one,) = used(event("placed", pool="a/s/p"), event("used", attempt=0, **TIMES))
-    assert (one.card_s, one.core_s, one.pool) == (2 * 4 * 600, 2 * 8 * 600, "a/s/p")
+    assert (one.card_s, one.core_s, one.pool) == (8 * 600, 2 * 8 * 600, "a/s/p")
     assert one.money_fen == round((4800 * 900 + 9600 * 18) / 3600)
 
 

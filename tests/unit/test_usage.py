@@ -8,6 +8,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.resources import Qu
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Usage
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import usage
+from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
 
 NAME = "hunan/slurm/npu"
 BEGUN = int(clock.moment("2026-11-25T00:00:00Z").timestamp())
@@ -23,9 +24,11 @@ def row(at, free, measured=None, pending=0):
 
 
 def test_steps_are_means_and_a_step_without_a_row_is_not_known(tmp_path):
-    path = tmp_path / "usage.jsonl"
+    store = Store(tmp_path)
+    path = tmp_path / "usage" / "2026-11.jsonl"
+    path.parent.mkdir()
     path.write_text(row("00:00:00", 8) + row("00:10:00", 4, 25.0, 2) + '{"at": "2026\n' + row("02:00:00", None))
-    record = usage.Record(path)
+    record = usage.Record(store)
     found = record.over([NAME, "nobody"], BEGUN, BEGUN + 4 * 3600, 3600)
     assert [one["used_pct"] for one in found[NAME]] == [25.0, None, None, None]
     assert found[NAME][0] == {"used_pct": 25.0, "measured_pct": 25.0, "pending": 1.0, "at_s": BEGUN}
@@ -34,4 +37,12 @@ def test_steps_are_means_and_a_step_without_a_row_is_not_known(tmp_path):
     with open(path, "a") as stream:
         stream.write(row("03:59:59", 0) + row("03:59:59", 0)[:20])
     assert record.over([NAME], BEGUN, BEGUN + 4 * 3600, 3600)[NAME][3]["used_pct"] == 100.0
-    assert usage.Record(tmp_path / "none").over([NAME], BEGUN, BEGUN + 1, 3600)[NAME][0]["used_pct"] is None
+    assert usage.Record(Store(tmp_path / "none")).over([NAME], BEGUN, BEGUN + 1, 3600)[NAME][0]["used_pct"] is None
+
+
+def test_a_new_month_drops_the_months_that_no_page_asks_for(tmp_path):
+    store = Store(tmp_path)
+    for month in ("2026-07", "2026-08", "2026-09", "2026-10", "2026-11"):
+        store.append_usage(f"{month}-01T00:00:00Z", {"pool": NAME, "at": f"{month}-01T00:00:00Z"})
+    assert [path.name for path in store.usage_paths()] == ["2026-09.jsonl", "2026-10.jsonl", "2026-11.jsonl"]
+    assert store.last_usage() == {NAME: "2026-11-01T00:00:00Z"}

@@ -17,7 +17,7 @@ POOLS = tuple(
 
 
 def rows(store):
-    return [(row["pool"], row["at"]) for row in map(json.loads, store.usage_path().read_text().splitlines())]
+    return [(row["pool"], row["at"]) for row in map(json.loads, store.usage_paths()[0].read_text().splitlines())]
 
 
 def seen(at, error=None):
@@ -31,13 +31,13 @@ def test_one_row_a_pool_in_ten_minutes_and_a_gap_for_silence(tmp_path):
         watch.record(seen(f"2026-11-25T{at}Z"))
     watch.record(seen("2026-11-25T03:20:00Z", "nothing answers"))
     # Another process goes on where this one ended, behind a line that was cut.
-    with open(store.usage_path(), "a") as stream:
+    with open(store.usage_paths()[0], "a") as stream:
         stream.write('{"at": "2026-11-25T03:')
     again = usage.Recorder(store)
     for at in ("03:19:00", "03:30:00"):
         again.record(seen(f"2026-11-25T{at}Z"))
-    lines = [line for line in store.usage_path().read_text().splitlines() if line.endswith("}")]
-    store.usage_path().write_text("\n".join(lines))
+    lines = [line for line in store.usage_paths()[0].read_text().splitlines() if line.endswith("}")]
+    store.usage_paths()[0].write_text("\n".join(lines))
     assert [at[11:16] for pool, at in rows(store) if pool.endswith("npu")] == ["03:00", "03:10", "03:30"]
     assert len(rows(store)) == 6
 

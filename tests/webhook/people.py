@@ -28,9 +28,10 @@ class Browser:
         return self.call("POST", path, {} if body is None else body, **options)
 
 
-def browser(app, principal="requester@lab.invalid", roles=("requester",), tenants=("*",)):
+def browser(app, principal="requester@lab.invalid", roles=("requester",), tenants=("*",), sites=()):
     """Return a Browser for somebody whom a provider vouched for just now."""
-    person = {"principal": principal, "name": principal, "source": "test", "roles": roles, "tenants": list(tenants)}
+    person = {"principal": principal, "name": principal, "source": "test", "roles": roles}
+    person |= {"tenants": list(tenants), "sites": list(sites)}
     cookie, caller = sessions.enter(app.extensions["desk"], person)
     client = app.test_client()
     client.set_cookie("suanwang", cookie)

@@ -13,7 +13,7 @@ from tests.lab.service import ServiceError
 PARTS = {
     "web": b"webhook\0serve",
     "launcher": b"webhook\0launcher",
-    "run process": b"webhook.runs.process",
+    "run process": b"webhook.runs.",
     "playbook": b"ansible-playbook",
     "planner": b"webhook.planner.worker",
     "supervisor": b"webhook\0up",

@@ -13,17 +13,17 @@ from tests.lab.controller.server import Server
 from tests.lab.service import Service
 from tests.playbooks.project import Project
 from tests.webhook.people import tiny_task
-from tests.webhook.striking import PARTS
 from tests.webhook.striking import processes
 from tests.webhook.test_kills import approved
+from tests.webhook.test_kills import COUNT
 from tests.webhook.test_kills import ENDS
 from tests.webhook.test_kills import judge
 from tests.webhook.test_kills import struck
 from tests.webhook.test_kills import Stubborn
 
 KINDS = ("perceive", "watch", "apply", "release")
-#: Answers of launches that are lost in the kill test, of those that there are.
-LOST = 2
+#: Answers of launches that are lost in the kill test.
+LOST = max(2, COUNT // 5)
 _SURVEY = {"type": "text", "required": False, "default": "", "min": 0, "max": 1024}
 
 
@@ -66,9 +66,9 @@ def furnish(server, config, state):
         server.call("POST", f"job_templates/{template}/credentials/", {"id": credential})
 
 
-@pytest.fixture
-def backed(lab, tmp_path):
-    """(service, controller): a service whose back end is a controller over the same store."""
+@contextlib.contextmanager
+def backing(lab, tmp_path, instances=1, **environment):
+    """Yield (services, controller): instances of one service whose back end is a controller over the same store."""
     config = Project(lab, tmp_path / "user").own_config()
     state = tmp_path / "state"
     with Server(tmp_path / "controller") as server:
@@ -80,8 +80,15 @@ def backed(lab, tmp_path):
         settings = yaml.safe_load((config / "webhook.yml").read_text())
         settings["backend"] = {"kind": "controller", "url": server.url}
         (config / "webhook.yml").write_text(yaml.safe_dump(settings))
-        with Service(lab, state, SUANWANG_CONFIG=str(config)) as service:
-            yield service, server
+        with contextlib.ExitStack() as stack:
+            services = [Service(lab, state, SUANWANG_CONFIG=str(config), **environment) for _one in range(instances)]
+            yield [stack.enter_context(service) for service in services], server
+
+
+@pytest.fixture
+def backed(lab, tmp_path):
+    with backing(lab, tmp_path) as ((service,), server):
+        yield service, server
 
 
 def jobs(server, template="SuanWang apply"):
@@ -143,8 +150,7 @@ def test_a_cancelled_run_is_cancelled_there_and_given_back(backed, lab):
 
 
 @pytest.mark.parametrize("part", ["launcher", "run process"])
-def test_a_job_is_adopted(backed, part, monkeypatch):
-    monkeypatch.setitem(PARTS, "run process", b"webhook.runs.controller")
+def test_a_job_is_adopted(backed, part):
     service, server = backed
     run = approved(Stubborn([service], "requester"), Stubborn([service], "approver"), 0)
     until = time.monotonic() + 60
@@ -157,16 +163,27 @@ def test_a_job_is_adopted(backed, part, monkeypatch):
     assert len(jobs(server)) == 1
 
 
-def test_every_approval_is_one_job_whoever_dies(backed, lab, monkeypatch):
-    monkeypatch.setitem(PARTS, "run process", b"webhook.runs.controller")
-    service, server = backed
+def judge_jobs(lab, services, server):
+    """Strike, and hold the jobs that there are against the launches that there should be."""
     server.lose_answers(LOST)
-    runs, states, names, kills = struck([service], lab)
-    judge(runs, states, names, kills, [service])
-    marks = [json.loads(job["extra_vars"])["brain_launch"] for job in jobs(server)]
+    runs, states, names, kills = struck(services, lab)
+    judge(runs, states, names, kills, services)
+    made = jobs(server)
+    marks = [json.loads(job["extra_vars"])["brain_launch"] for job in made]
+    print(f"{len(made)} jobs of {len(runs)} approvals, {LOST} answers lost")
     # A playbook that was killed is begun again, as another job; no launch is ever two.
     assert len(marks) == len(set(marks)) >= len(runs)
-    assert {mark.partition(".")[0] for mark in marks} == set(launches(service, runs))
+    assert {mark.partition(".")[0] for mark in marks} == set(launches(services[0], runs))
+
+
+def test_every_approval_is_one_job_on_sqlite(lab, tmp_path):
+    with backing(lab, tmp_path) as (services, server):
+        judge_jobs(lab, services, server)
+
+
+def test_every_approval_is_one_job_on_postgresql_with_two_instances(lab, tmp_path, postgres):
+    with backing(lab, tmp_path, instances=2, SUANWANG_DATABASE=postgres) as (services, server):
+        judge_jobs(lab, services, server)
 
 
 def launches(service, runs):

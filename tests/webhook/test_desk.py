@@ -1,9 +1,12 @@
 """What operators do: alarms acknowledged, sites drained, accounts looked at; the store and the audit say the same."""
 
+import dataclasses
 import json
+import shutil
 
 import pytest
 
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import Invalid
 from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Alarm
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Capacity
@@ -12,7 +15,9 @@ from ansible_collections.suanwang.brain.plugins.module_utils.resources import Se
 from ansible_collections.suanwang.brain.plugins.plugin_utils import draining
 from tests.webhook.people import browser
 from tests.webhook.people import said
+from webhook import config
 from webhook.desk import alarms
+from webhook.login import groups
 
 FANS = Alarm(
     "slurm/node/hn-asc01", "node hn-asc01 is drained: {{ 1 + 1 }} <b>", "minor", "2026-11-25T03:00:00Z", "slurm"
@@ -68,7 +73,7 @@ def test_an_acknowledged_alarm_says_by_whom(site, app, operator):
     asked = {"site": "hunan", "id": HOT.id, "note": "the fitter is on his way"}
     done = said(operator.post("/api/v1/alarms/acknowledge", asked))
     assert done["acknowledged"]["by"] == "operator@lab.invalid"
-    again = browser(app, "owner@lab.invalid", ("owner",)).post(
+    again = browser(app, "owner@lab.invalid", ("owner",), sites=("hunan",)).post(
         "/api/v1/alarms/acknowledge", {**asked, "note": "me too"}
     )
     assert said(again)["acknowledged"] == done["acknowledged"], "whoever was first stays so"
@@ -140,7 +145,7 @@ def test_what_cannot_be_drained_is_refused(site, app, store, operator, scope, re
 
 
 def test_an_owner_drains_on_the_page_and_a_requester_does_not(site, app, store):
-    owner = browser(app, "owner@lab.invalid", ("owner",))
+    owner = browser(app, "owner@lab.invalid", ("owner",), sites=("hunan",))
     form = {"csrf": owner.csrf, "scope": "hunan", "reason": "{{ lookup('pipe','id') }}"}
     assert owner.client.post("/sites/drain", data=form).status_code == 303
     assert "lookup(&#39;pipe&#39;" in owner.get("/sites").get_data(as_text=True)
@@ -151,6 +156,53 @@ def test_an_owner_drains_on_the_page_and_a_requester_does_not(site, app, store):
     assert list(draining.read(store)) == ["hunan"]
 
 
+def test_an_owner_keeps_his_own_sites_and_no_other(site, app, store):
+    owner = browser(app, "owner@lab.invalid", ("owner",), sites=("hunan",))
+    made = said(owner.post("/api/v1/tokens", {"name": "cron"}))
+    assert made["sites"] == said(owner.get("/api/v1/session"))["sites"] == ["hunan"]
+    token = {"headers": {"Authorization": f"Bearer {made['secret']}"}}
+    drain, undrain, seen = "/api/v1/sites/drain", "/api/v1/sites/undrain", "/api/v1/alarms/acknowledge"
+    for scope in ("hunan", "hunan/slurm", "hunan/slurm/npu"):
+        assert owner.post(drain, {"scope": scope, "reason": "power"}).status_code == 200
+        assert app.test_client().post(undrain, json={"scope": scope}, **token).status_code == 200
+    for who in (owner, browser(app, "other@lab.invalid", ("owner",), sites=("centre-a",))):
+        theirs = "centre-a" if who is owner else "hunan"
+        for path, asked in (
+            (drain, {"scope": theirs, "reason": "power"}), (drain, {"scope": f"{theirs}/slurm", "reason": "power"}),
+            (undrain, {"scope": theirs}), (seen, {"site": theirs, "id": HOT.id}),
+        ):  # fmt: skip
+            answer = who.post(path, asked)
+            assert (answer.status_code, said(answer)["detail"]) == (403, f"{theirs} is not one of your sites")
+    assert app.test_client().post(drain, json={"scope": "centre-a", "reason": "power"}, **token).status_code == 403
+    # Sites without the role are nothing.
+    visitor = browser(app, "x@lab.invalid", ("requester", "auditor"), sites=("hunan",))
+    assert visitor.post(drain, {"scope": "hunan", "reason": "power"}).status_code == 403
+    assert draining.read(store) == {}
+    page = owner.get("/sites").get_data(as_text=True)
+    assert 'name="scope" value="hunan"' in page and 'name="scope" value="centre-a' not in page
+    assert "/alarms/acknowledge" in owner.get("/alarms").get_data(as_text=True)
+    other = browser(app, "other@lab.invalid", ("owner",), sites=("centre-a",))
+    assert "/alarms/acknowledge" not in other.get("/alarms").get_data(as_text=True)
+
+
+def test_owners_follow_from_their_groups_site_by_site(settings, tmp_path, rendered):
+    file = settings.file.model_copy(
+        update={"owners": {"hunan": ["hn-ops"], "centre-a": ["a-ops", "both"]}, "tenants": {"demo": ["astro"]}}
+    )
+    changed = dataclasses.replace(settings, file=file)
+    found = groups.person(changed, "cas", "li", "", ["a-ops", "astro"])
+    assert (found["roles"], found["sites"], found["tenants"]) == (["owner"], ["centre-a"], ["demo"])
+    assert groups.person(changed, "cas", "li", "", ["astro"])["roles"] == []
+    where = {"SUANWANG_CONFIG": str(tmp_path / "config"), "SUANWANG_STATE": str(tmp_path / "state")}
+    shutil.copytree(rendered, tmp_path / "config")
+    path = tmp_path / "config" / "webhook.yml"
+    text = path.read_text()
+    for line, words in (("owners: {nowhere: [x]}", "no such site"), ("groups: {owner: [x]}", "of no site whose it is")):
+        path.write_text(f"{text}\n{line}\n")
+        with pytest.raises(Invalid, match=words):
+            config.load(where)
+
+
 def test_the_pause_is_shown_where_sites_are(app, operator):
     operator.post("/api/v1/pause", {"paused": True, "reason": "the controller is moved"})
     assert said(operator.get("/api/v1/sites"))["paused"] == "the controller is moved"
@@ -159,17 +211,15 @@ def test_the_pause_is_shown_where_sites_are(app, operator):
 
 # -- organisations ---------------------------------------------------------------------------------------
 def test_a_project_shows_members_accounts_and_who_shares_a_user(app, desk, monkeypatch):
-    import dataclasses
-
-    config = desk.config()
-    tenants = json.loads(json.dumps(config.tenants))
+    known = desk.config()
+    tenants = json.loads(json.dumps(known.tenants))
     tenants["transport"] = {
         **tenants["demo"],
         "organisation": "institute",
         "sites": {"hunan": tenants["demo"]["sites"]["hunan"]},
     }
     tenants["apart"] = {**tenants["demo"], "sites": {"hunan": {"slurm": {"native_user": "alone"}}}}
-    changed = dataclasses.replace(config, tenants=tenants)
+    changed = dataclasses.replace(known, tenants=tenants)
     monkeypatch.setattr(type(desk), "config", lambda self: changed)
     browser(app, "member@lab.invalid", ("requester",), ("demo",))
     auditor = browser(app, "auditor@lab.invalid", ("auditor",))

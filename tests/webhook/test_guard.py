@@ -10,7 +10,7 @@ from webhook import rights
 from webhook.config import ROLES
 
 VALUES = {"run": "0" * 26, "proposal": "1" * 26, "token_id": "2" * 26, "path": "a/b", "source": "none", "filename": "x",
-          "notice": "3" * 26, "sha256": "4" * 64}  # fmt: skip
+          "notice": "3" * 26, "sha256": "4" * 64, "trial": "5" * 26}  # fmt: skip
 
 
 def routes(app):

@@ -40,7 +40,13 @@ def side(desk):
 @pytest.fixture
 def run(desk, side):
     made = desk.new_id()
-    plan = {"run": made, "window": {"start_by": "2099-01-01T00:00:00Z"}, "components": [TRAIN, WEB, FRONT]}
+    plan = {
+        "run": made,
+        "window": {"start_by": "2099-01-01T00:00:00Z"},
+        "tenant": "demo",
+        "deployment": "web",
+        "components": [TRAIN, WEB, FRONT],
+    }
     digest, _path = desk.store.save_plan(plan, {"components": []})
     with desk.database.write() as session:
         row = database.add_task(
@@ -61,7 +67,7 @@ def test_a_service_is_shown_with_both_sides_its_copies_latency_and_lease(app, ru
     (shown,) = who.get(f"/api/v1/runs/{run}").json["services"]
     assert inside in shown["inside"] and (shown["pool"], shown["url"]) == (POOL, outside)
     assert (shown["replicas"], shown["asked"], shown["median_ms"]) == (2, 2, 27.2)
-    assert shown["lease_until"] == "2026-11-29T07:58:34Z"
+    assert shown["lease_until"] == "2026-11-29T07:58:30Z"
     for page in ("", "/report"):
         for language, said in (
             ("en", ("27.2 ms, the median of 5 requests; at worst 58.1 ms", "Kept until")),
@@ -73,7 +79,7 @@ def test_a_service_is_shown_with_both_sides_its_copies_latency_and_lease(app, ru
                 f'href="{outside}"',
                 inside,
                 "2 / 2",
-                "11-29 15:58:34",
+                "11-29 15:58:30",
                 f"{side['public']['address']}:80",
             ):
                 assert one in text, (page, language, one)
@@ -87,5 +93,5 @@ def test_what_was_given_back_is_shown_no_more(desk, run, app):
 
 def test_a_site_whose_file_is_gone_has_nothing_behind_it(desk, side):
     events = [{**one, **({"pool": "moon/x/y"} if "pool" in one else {})} for one in journal(side)]
-    (shown,) = kept.services(desk.config(), {"components": [WEB]}, events)
-    assert (shown["inside"], shown["pool"], shown["lease_until"]) == ([], "moon/x/y", "2026-11-29T07:58:34Z")
+    (shown,) = kept.services(desk.config(), {"components": [WEB]}, events, {})
+    assert (shown["inside"], shown["pool"], shown["lease_until"]) == ([], "moon/x/y", None)

@@ -58,6 +58,7 @@ class Session(Out):
     name: str
     roles: list[str]
     tenants: list[str]
+    sites: list[str] = []
     csrf: str | None = None
 
 
@@ -73,6 +74,7 @@ class Token(Out):
     principal: str
     roles: list[str]
     tenants: list[str]
+    sites: list[str] = []
     created_at: Time
     expires_at: Time
     used_at: Time | None = None
@@ -250,6 +252,15 @@ class QuotaLine(Out):
     needs: int | None
 
 
+class PlannedOnDrained(Out):
+    """A component whose first pool is drained. others: the allowed pools that are not; one of these would be taken."""
+
+    component: str
+    pool: str
+    why: str
+    others: list[str]
+
+
 class Plan(Out):
     """What is asked to be approved: the plan's own bytes, and what it was reckoned from."""
 
@@ -260,6 +271,7 @@ class Plan(Out):
     check: str | None = Field(default=None, description="What apply.yml --check --diff said; null while it runs.")
     check_state: str | None = None
     quotas: list[QuotaLine] = []
+    drained: list[PlannedOnDrained] = []
     needed: int
     approvers: list[str]
     decisions: list[Decision]
@@ -310,10 +322,11 @@ class Run(Task):
     components: list[Component] = []
     launches: list[Launch] = []
     models: list[dict[str, Any]] = []
-    #: where machines that stay are reached: component, machine, port, private and public {address, port}, lease_until
+    #: where machines that stay are reached: component, machine, port, private and public {address, port},
+    #: lease_until, ended
     endpoints: list[dict[str, Any]] = []
     #: where a model that is served answers: component, pool, url and inside (behind NAT), replicas of those asked,
-    #: requests, median_ms, worst_ms, status, lease_until
+    #: requests, median_ms, worst_ms, status, lease_until, ended
     services: list[dict[str, Any]] = []
     #: how far apart the members of a gang started: gang, skew_s, allowed_s, starts {component: epoch s}
     gangs: list[dict[str, Any]] = []

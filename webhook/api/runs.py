@@ -15,6 +15,7 @@ from ..desk import tasks
 from ..problems import Problem
 from ..runs import events as stream
 from ..runs import logs
+from ..runs.specs import OF_A_RUN
 from ..states import TASK_ENDS
 from . import records
 from . import shaping
@@ -72,7 +73,7 @@ def events(run):
 def log(run):
     """Read what the newest launch said."""
     tasks.show(desk(), caller(), run)
-    found = [one for one in runs.launches(desk(), run) if one.kind in ("apply", "release")]
+    found = [one for one in runs.launches(desk(), run) if one.kind in OF_A_RUN]
     text = logs.text(desk().settings, found[-1].id) if found else ""
     return Response(text, content_type="text/plain; charset=utf-8")
 

@@ -19,7 +19,8 @@ blueprint = APIBlueprint("session", __name__, url_prefix="/api/v1/session", tag=
 
 def record(who):
     return records.Session(
-        principal=who.principal, name=who.name, roles=list(who.roles), tenants=list(who.tenants), csrf=who.csrf
+        principal=who.principal, name=who.name, roles=list(who.roles), tenants=list(who.tenants),
+        sites=list(who.sites), csrf=who.csrf,
     )  # fmt: skip
 
 

@@ -66,6 +66,7 @@ def plan(desk, found, log):
         check=log,
         check_state=check.state if check else None,
         quotas=found["quotas"],
+        drained=found["drained"],
         needed=found["needed"],
         approvers=found["approvers"],
         carried=found["carried"],

@@ -11,6 +11,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 
 from .. import audit
 from ..models import Acknowledgement
+from .desk import kept
 from .desk import Missing
 
 SEVERITIES = ("critical", "major", "minor", "warning", "info")
@@ -54,6 +55,7 @@ def _shown(row):
 
 def acknowledge(desk, caller, site, alarm, note):
     """Note that the caller has seen an alarm; return it as it is shown. Whoever was first stays so."""
+    kept(caller, site)
     rows = [row for row in index(desk, site) if row["id"] == alarm]
     if not rows:
         raise Missing(say("{site} has no such alarm now", site=site))

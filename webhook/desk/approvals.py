@@ -16,6 +16,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils import autoapproval
 from ansible_collections.suanwang.brain.plugins.plugin_utils import carried
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+from ansible_collections.suanwang.brain.plugins.plugin_utils import draining
 from ansible_collections.suanwang.brain.plugins.plugin_utils import statement
 from ansible_collections.suanwang.brain.plugins.plugin_utils.fetching import planned_files
 
@@ -48,6 +49,7 @@ def plan(desk, caller, run):
         "estimate": desk.store.estimate(row.digest),
         "check": check,
         "quotas": quotas,
+        "drained": draining.planned(document, draining.read(desk.store)),
         "needed": config.policy["approvals"] if config.policy["require_approval"] else 0,
         "approvers": list(verdict.approvers),
         "carried": carried.pack(desk.store, folder),
@@ -103,6 +105,8 @@ def approve_by_policy(desk, run):
     now = desk.now()
     if autoapproval.refusals(document, config.policy) or now > document["window"]["start_by"]:
         return False
+    if draining.planned(document, draining.read(desk.store)):
+        return False  # a person is told, and decides
     _config, verdict = _judged(desk, row.digest)
     if verdict.enough and not verdict.expired:
         return True

@@ -23,6 +23,7 @@ from ..runs import ledger
 from ..states import Illegal
 from . import alarms
 from . import approvals
+from . import deployments
 from . import proposals
 from .deliveries import SOURCE
 from .desk import Clash
@@ -129,4 +130,6 @@ def tidy(desk):
 
 
 OFTEN = (plan_waiting, confirm_deliveries, take_up_signatures)
-SELDOM = (approve_by_policy, expire, tidy, alarms.forget_gone, outbox.collect)
+SELDOM = (
+    approve_by_policy, expire, tidy, alarms.forget_gone, deployments.end_overdue, deployments.settle, outbox.collect,
+)  # fmt: skip

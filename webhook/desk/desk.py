@@ -76,6 +76,12 @@ def task_of(session, caller, run, lock=None):
     return row
 
 
+def kept(caller, site):
+    """Raise Denied where a site is not the caller's to drain, or its alarms to acknowledge."""
+    if not caller.keeps(site):
+        raise Denied(say("{site} is not one of your sites", site=site))
+
+
 def owns(caller, row):
     """Return whether a task is the caller's own, or he administers."""
     return caller.principal == row.requester or caller.has("admin")

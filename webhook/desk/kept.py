@@ -8,19 +8,19 @@ from __future__ import annotations
 import urllib.parse
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
-from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 
 _MEASURED = ("component", "url", "replicas", "requests", "median_ms", "worst_ms", "status")
 
 
-def services(config, plan, events):
-    """Return one mapping a service that answered.
+def services(config, plan, events, stays):
+    """Return one mapping a service that answered. stays: component → leases.Stay.
 
     component, pool, url (as we reach it), inside (the same behind the site's NAT, one a machine of its balancer),
-    replicas that answer of `asked`, requests made, median_ms and worst_ms of them, status of the last; lease_until.
+    replicas that answer of `asked`, requests made, median_ms and worst_ms of them, status of the last; lease_until,
+    and ended, when it was given back or taken over by a newer plan.
     """
     asked = {item["id"]: item["nodes"] for item in plan["components"] if item["kind"] == "serve"}
-    pools, leases = _pools(events), leased_until(plan, events)
+    pools = _pools(events)
     found = []
     for event in newest(events, "answers", "component"):
         name = event["component"]
@@ -28,20 +28,19 @@ def services(config, plan, events):
             "pool": pools.get(name),
             "inside": _inside(config, pools.get(name), event["url"]),
             "asked": asked.get(name),
-            "lease_until": leases.get(name),
+            **_lease(stays.get(name)),
         }
         found.append({**{key: event[key] for key in _MEASURED}, **more})
     return found
 
 
-def machines(plan, events):
-    """Return where machines that stay are reached: component, machine, port, private, public, lease_until."""
-    leases = leased_until(plan, events)
+def machines(events, stays):
+    """Return where machines that stay are reached: component, machine, port, private, public, lease_until, ended."""
     rows = [
         {key: event[key] for key in ("component", "machine", "port", "private", "public")}
         for event in newest(events, "reachable", "machine", "port")
     ]
-    return [{**row, "lease_until": leases.get(row["component"])} for row in rows]
+    return [{**row, **_lease(stays.get(row["component"]))} for row in rows]
 
 
 def newest(events, kind, *keys):
@@ -55,15 +54,8 @@ def newest(events, kind, *keys):
     return list(found.values())
 
 
-def leased_until(plan, events):
-    """Return component → time at which what it keeps may be taken away; of those that stand."""
-    lengths = {item["id"]: item["lease_s"] for item in plan["components"] if item.get("lease_s")}
-    ends = [event for event in newest(events, "end", "component") if event["state"] == "succeeded"]
-    return {
-        event["component"]: clock.after(event["at"], lengths[event["component"]])
-        for event in ends
-        if event["component"] in lengths
-    }
+def _lease(stay):
+    return {"lease_until": stay.until if stay else None, "ended": stay.ended if stay else None}
 
 
 def _pools(events):

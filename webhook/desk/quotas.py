@@ -6,10 +6,12 @@ import csv
 import io
 import re
 
+from sqlalchemy import or_
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
 from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+from ansible_collections.suanwang.brain.plugins.plugin_utils import leases
 
 from .. import audit
 from ..models import Quota
@@ -81,19 +83,26 @@ def put(desk, caller, tenant, person, resource, amount):
 
 
 def rows(desk, caller, month, tenant=None):
-    """Return one mapping of COLUMNS, and the tenant, for everything that ended in a month; in order of time."""
+    """Return one mapping of COLUMNS, and the tenant, for everything that ended in a month; in order of time.
+
+    What a deployment keeps counts in every month in which it stood, so far.
+    """
     _checked(month)
     first, end = ledger.bounds(month)
+    stays = {}
+    for stay in leases.stays(desk.store):
+        stays.setdefault(stay.run, []).append(stay)
     with desk.database.read() as session:
         query = select(Task).where(Task.tenant.in_(tenants(desk, caller, tenant)), Task.digest.is_not(None))
-        tasks = list(session.scalars(query.where(Task.created_at < end, Task.updated_at >= first)))
-    found = []
+        query = query.where(Task.created_at < end, or_(Task.updated_at >= first, Task.id.in_(list(stays))))
+        tasks = list(session.scalars(query))
+    found, span = [], (first, min(end, desk.now()))
     for task in tasks:
         try:
-            used = ledger.of_run(desk.store, task.id, task.digest)
+            used = ledger.of_run(desk.store, task.id, task.digest, stays.get(task.id, ()), span)
         except BrainError:  # a plan that was removed from the store: its task stays listed, without figures
             continue
-        found += [{"tenant": task.tenant, **_row(task, one)} for one in used if first <= one.ended < end]
+        found += [{"tenant": task.tenant, **_row(task, one)} for one in used]
     return sorted(found, key=lambda row: (row["ended"], row["run"], row["component"], row["attempt"]))
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import func
 from sqlalchemy import select
 
 from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+from ansible_collections.suanwang.brain.plugins.plugin_utils import leases
 from ansible_collections.suanwang.brain.plugins.plugin_utils.history import History
 
 from .. import audit
@@ -50,13 +51,15 @@ def show(desk, caller, run):
         raise Missing(say("task {run} has no plan yet", run=run))
     _folder, plan = desk.plan(row.digest)
     events = desk.store.journal(run)
+    mine = leases.stays(desk.store) if plan.get("deployment") else ()
+    stays = {stay.component: stay for stay in mine if stay.run == run}
     return {
         "task": row,
         "components": components(plan, desk.store.estimate(row.digest), events),
         "launches": launches(desk, run),
         "models": models(events),
-        "endpoints": kept.machines(plan, events),
-        "services": kept.services(desk.config(), plan, events),
+        "endpoints": kept.machines(events, stays),
+        "services": kept.services(desk.config(), plan, events, stays),
         "gangs": [{name: event[name] for name in GANG} for event in kept.newest(events, "gang", "gang")],
         "plan": plan,
     }

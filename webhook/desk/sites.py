@@ -11,6 +11,7 @@ from ansible_collections.suanwang.brain.plugins.plugin_utils import draining
 
 from .. import audit
 from . import runs
+from .desk import kept
 from .desk import Missing
 
 WORST = ("live", "drained", "partial", "stale", "lost")
@@ -49,7 +50,11 @@ def drains(desk):
 
 
 def drain(desk, caller, scope, reason):
-    """Send no new work to a scope; return its entry. Raise Invalid, NotFound, Missing for a pool nobody has seen."""
+    """Send no new work to a scope; return its entry.
+
+    Raise Denied for a site that is not the caller's, Invalid, NotFound, Missing for a pool nobody has seen.
+    """
+    kept(caller, scope.partition("/")[0])
     if scope.count("/") > 1 and scope not in {pool["id"] for pool in desk.planner.ask("overview")["pools"]}:
         raise Missing(say("there is no pool {scope}", scope=scope))
     now = desk.now()
@@ -60,7 +65,8 @@ def drain(desk, caller, scope, reason):
 
 
 def undrain(desk, caller, scope):
-    """Let new work go to a scope again; return the entry that was there. Raise Missing where nothing was."""
+    """Let new work go to a scope again; return the entry that was there. Raise Denied, Missing where nothing was."""
+    kept(caller, scope.partition("/")[0])
     before = draining.lift(desk.store, scope)
     if before is None:
         raise Missing(say("{scope} is not drained", scope=scope))

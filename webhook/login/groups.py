@@ -1,4 +1,4 @@
-"""From a provider's groups to our roles and tenants, as webhook.yml says."""
+"""From a provider's groups to our roles, tenants and sites, as webhook.yml says."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from ..config import ROLES
 
 
 def person(settings, source, principal, name, groups):
-    """Return {principal, name, source, roles, tenants} of somebody whom a provider vouches for."""
+    """Return {principal, name, source, roles, tenants, sites} of somebody whom a provider vouches for."""
     groups, file = set(groups), settings.file
-    roles = [role for role in ROLES if groups & set(file.groups.get(role, ()))]
+    sites = [site for site, ones in file.owners.items() if groups & set(ones)]
+    roles = [role for role in ROLES if groups & set(file.groups.get(role, ())) or (role == "owner" and sites)]
     tenants = [tenant for tenant, ones in file.tenants.items() if groups & set(ones) or "*" in ones]
-    # Who judges, operates or audits does so for all tenants; who asks, for those of his groups.
-    if set(roles) - {"requester"}:
+    # Who judges, operates or audits does so for all tenants; who asks or owns a site, for those of his groups.
+    if set(roles) - {"requester", "owner"}:
         tenants = ["*"]
-    return {"principal": principal, "name": name or principal, "source": source, "roles": roles, "tenants": tenants}
+    who = {"principal": principal, "name": name or principal, "source": source}
+    return {**who, "roles": roles, "tenants": tenants, "sites": sites}
 
 
 def words(value):

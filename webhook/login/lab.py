@@ -22,4 +22,5 @@ def person(settings, principal, password):
         "source": "lab",
         "roles": found["roles"],
         "tenants": found["tenants"],
+        "sites": found.get("sites", []),
     }

@@ -29,7 +29,7 @@ def hashed(text):
 def enter(desk, person, provider_sid=None):
     """Begin a session for somebody whom a provider vouches for; return (cookie, Caller).
 
-    person: {principal, name, source, roles, tenants}.
+    person: {principal, name, source, roles, tenants, sites}.
     """
     cookie, csrf, now = secrets.token_urlsafe(32), secrets.token_urlsafe(24), clock.now()
     roles = [role for role in ROLES if role in person["roles"]]
@@ -38,14 +38,18 @@ def enter(desk, person, provider_sid=None):
         session.flush()
         session.add(
             Login(
-                hash=hashed(cookie), principal=person["principal"], roles=roles, tenants=person["tenants"], csrf=csrf,
-                provider_sid=provider_sid, created_at=now, used_at=now,
+                hash=hashed(cookie), principal=person["principal"], roles=roles, tenants=person["tenants"],
+                sites=person["sites"], csrf=csrf, provider_sid=provider_sid, created_at=now, used_at=now,
                 expires_at=clock.after(now, 3600 * desk.settings.file.limits.session_h),
             )
         )  # fmt: skip
         audit.note(session, now, person["principal"], "session.enter", person["source"], roles=roles)
-    caller = Caller(person["principal"], person["name"], tuple(roles), tuple(person["tenants"]), "session", csrf)
-    return cookie, caller
+    return cookie, _caller(person["principal"], person["name"], roles, person["tenants"], person["sites"], csrf)
+
+
+def _caller(principal, name, roles, tenants, sites, csrf=None):
+    how = "token" if csrf is None else "session"
+    return Caller(principal, name, tuple(roles), tuple(tenants), how, csrf, tuple(sites))
 
 
 def by_cookie(desk, cookie):
@@ -58,7 +62,7 @@ def by_cookie(desk, cookie):
         if row is None or row.expires_at < now:
             return NOBODY
         person = session.get(Person, row.principal)
-    return Caller(row.principal, person.name, tuple(row.roles), tuple(row.tenants), "session", row.csrf)
+    return _caller(row.principal, person.name, row.roles, row.tenants, row.sites, row.csrf)
 
 
 def leave(desk, cookie, caller):
@@ -86,13 +90,14 @@ def make_token(desk, caller, name, roles, days):
             session.add(
                 Person(
                     principal=caller.principal, name=caller.name, source="token", roles=list(caller.roles),
-                    tenants=list(caller.tenants), seen_at=now,
+                    tenants=list(caller.tenants), sites=list(caller.sites), seen_at=now,
                 )
             )  # fmt: skip
             session.flush()
         row = Token(
             id=desk.new_id(), hash=hashed(secret), principal=caller.principal, name=name, roles=kept,
-            tenants=list(caller.tenants), created_at=now, expires_at=clock.after(now, 86400 * days),
+            tenants=list(caller.tenants), sites=list(caller.sites), created_at=now,
+            expires_at=clock.after(now, 86400 * days),
         )  # fmt: skip
         session.add(row)
         audit.note(session, now, caller.principal, "token.make", row.id, name=name, roles=kept)
@@ -112,7 +117,7 @@ def by_token(desk, secret):
     if row.used_at is None or row.used_at < clock.after(now, -_USED_S):
         with desk.database.write() as session:
             session.get(Token, row.id).used_at = now
-    return Caller(row.principal, person.name, tuple(row.roles), tuple(row.tenants), "token")
+    return _caller(row.principal, person.name, row.roles, row.tenants, row.sites)
 
 
 def tokens(desk, caller):

@@ -42,6 +42,9 @@ EVENTS = {
     "run.cancelled": "cancelled",
     "task.reject": "rejected",
     "task.expire": "expired",
+    "deployment.ending": "ending",
+    "deployment.ended": "ended",
+    "deployment.stuck": "stuck",
 }
 
 
@@ -103,6 +106,8 @@ def _make(session, desk, entry, now):
 
 
 def _page(event):
+    if event in ("ending", "stuck"):
+        return "deployments"
     return "tasks/<id>/plan" if event in ("approval", "rejected", "expired") else "runs/<id>"
 
 

@@ -17,6 +17,9 @@ SUBJECTS = {
     "cancelled": ("运行已取消", "Run cancelled"),
     "rejected": ("审批未通过", "Plan rejected"),
     "expired": ("已过期", "Plan expired"),
+    "ending": ("部署即将到期", "A deployment is about to end"),
+    "ended": ("部署已结束", "A deployment was ended"),
+    "stuck": ("部署未能完全释放", "A deployment could not be given back"),
 }
 _FIELDS = (
     ("name", "任务", "Task"),

@@ -24,6 +24,7 @@ NAVIGATION = (
     ("/", words.mark("Overview"), ()),
     ("/tasks", words.mark("Tasks"), ()),
     ("/runs", words.mark("Runs"), ()),
+    ("/deployments", words.mark("Deployments"), ()),
     ("/sites", words.mark("Sites"), ()),
     ("/alarms", words.mark("Alarms"), ()),
     ("/organisations", words.mark("Organisations"), ()),

@@ -14,6 +14,7 @@ from ..desk import runs
 from ..desk import tasks as asked
 from ..pictures import plans
 from ..runs import logs
+from ..runs.specs import OF_A_RUN
 from . import frame
 from . import showing
 from .approvals import timeline
@@ -29,7 +30,7 @@ def _known(run):
     found = runs.show(here, who, run)
     shown = shaping.run(found)
     sums = {one["path"].rpartition("/artifacts/")[2]: one["sha256"] for one in shown.models}
-    launches = [one for one in found["launches"] if one.kind in ("apply", "release")]
+    launches = [one for one in found["launches"] if one.kind in OF_A_RUN]
     nodes = [{**one.model_dump(), "note": one.pool or translate(one.kind)} for one in shown.components]
     return {
         "run": shown,

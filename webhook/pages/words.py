@@ -42,16 +42,17 @@ KNOWN = (
     _("approver"), _("owner"), _("operator"), _("auditor"), _("admin"), _("finish_s"), _("cost_fen"), _("card_s"),
     _("core_s"), _("energy_wh"), _("balance"), _("risk"), _("approve"), _("reject"), _("partition"),
     _("watch"), _("critical"), _("major"), _("minor"), _("warning"), _("info"), _("pending"), _("sending"), _("sent"),
-    _("approval"), _("policy"),
+    _("approval"), _("policy"), _("standing"), _("ending"), _("overdue"), _("retire"), _("ended"), _("stuck"),
 )  # fmt: skip
 
 #: What the audit calls what was done.
 ACTIONS = (
-    _("alarm.acknowledge"), _("delivery.fetch"), _("delivery.take"), _("fleet.drain"), _("fleet.pause"),
-    _("fleet.undrain"), _("notice.again"), _("proposal.revise"), _("quota.put"), _("run.cancel"), _("run.cancelled"),
-    _("run.failed"), _("run.resume"), _("run.succeeded"), _("session.enter"), _("session.leave"), _("task.approve"),
-    _("task.confirm"), _("task.expire"), _("task.make"), _("task.propose"), _("task.refuse"), _("task.reject"),
-    _("task.withdraw"), _("token.make"), _("token.revoke"),
+    _("alarm.acknowledge"), _("delivery.fetch"), _("delivery.take"), _("deployment.end"), _("deployment.ending"),
+    _("deployment.extend"), _("fleet.drain"), _("fleet.pause"), _("fleet.undrain"), _("limits.push"), _("limits.try"),
+    _("notice.again"), _("proposal.revise"), _("quota.put"), _("run.cancel"), _("run.cancelled"), _("run.failed"),
+    _("run.resume"), _("run.succeeded"), _("session.enter"), _("session.leave"), _("task.approve"), _("task.confirm"),
+    _("task.expire"), _("task.make"), _("task.propose"), _("task.refuse"), _("task.reject"), _("task.withdraw"),
+    _("token.make"), _("token.revoke"),
 )  # fmt: skip
 
 
@@ -72,7 +73,8 @@ RULES = {
     "capacity": _("cards"), "shape": _("shape of nodes"), "cpu": _("cores"), "memory": _("memory"),
     "quota": _("quota"), "speed": _("speed"), "wall": _("wall limit"), "deadline": _("deadline"), "link": _("link"),
     "machines": _("kind of pool"), "serve": _("kind of pool"), "queue": _("queue"), "busy": _("busy"),
-    "promised": _("promised"),
+    "promised": _("promised"), "stands": _("where it stands"),
+    "same_name": _("where it stands"),
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_pla
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import proposing
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning import score
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.standing import could_move
 
 from . import atlas
 
@@ -39,7 +40,10 @@ def proposals(found):
 
 
 def proposal(one):
-    able = {name: sorted(option.pool for option in one.problem.options[name]) for name in one.problem.order}
+    able = {
+        name: sorted({option.pool for option in one.problem.options[name]} | set(could_move(one.problem.matrix[name])))
+        for name in one.problem.order
+    }
     return {
         "label": one.label,
         "labels": list(one.labels),

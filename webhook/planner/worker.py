@@ -7,16 +7,21 @@ reckoned from is kept beside the task, so that a revision, here or in another pr
 from __future__ import annotations
 
 import collections
+import dataclasses
 import json
 import pathlib
 import sys
 
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import BrainError
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import NotFound
+from ansible_collections.suanwang.brain.plugins.module_utils.errors import Refused
 from ansible_collections.suanwang.brain.plugins.module_utils.plain import from_plain
 from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_plain
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import Pool
+from ansible_collections.suanwang.brain.plugins.module_utils.said import say
+from ansible_collections.suanwang.brain.plugins.module_utils.said import words
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+from ansible_collections.suanwang.brain.plugins.plugin_utils import draining
 from ansible_collections.suanwang.brain.plugins.plugin_utils import governance
 from ansible_collections.suanwang.brain.plugins.plugin_utils import proposing
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.capacity import Commitment
@@ -37,7 +42,7 @@ class Worker:
         self.store = Store(state)
         self.folder = config
         self.rounds = collections.OrderedDict()
-        self.use = Record(self.store.usage_path())
+        self.use = Record(self.store)
 
     def answer(self, request):
         """Return {ok, result} or {ok, error} for a request {verb, …}."""
@@ -76,6 +81,7 @@ class Worker:
         keep: the digest of the plan before. Where only its start window differs and is still open, it stays.
         """
         chosen, _deltas = self._chosen(path, round, label, chain)
+        self._refuse_drained(chosen)
         config = governance.load(self.folder)
         reading = proposing.read(path, self.store)
         now = clock.now()
@@ -129,9 +135,29 @@ class Worker:
     def _chosen(self, path, round, label, chain):
         found = self._round(path, round)
         chosen, deltas = pick(found, label), None
-        for edits in chain:
-            chosen, deltas = revise(found, chosen, edits)
+        for number, edits in enumerate(chain, 1):
+            # The steps before are as they were; what is asked now counts as the sites are drained now.
+            context = found.context if number < len(chain) else self._drained_now(found.context)
+            chosen, deltas = revise(context, chosen, edits)
         return chosen, deltas
+
+    def _drained_now(self, context):
+        pools = draining.applied(context.pools, draining.read(self.store))
+        return dataclasses.replace(context, pools=pools)
+
+    def _refuse_drained(self, chosen):
+        """Raise Refused where a proposal places something on what was drained since it was made."""
+        drains = draining.read(self.store)
+        for place in chosen.placements:
+            drained = draining.over(place.pool, drains) if place.pool else None
+            if drained:
+                raise Refused(
+                    say(
+                        "{component} is placed on {pool}, which is drained: {why}",
+                        component=place.component, pool=place.pool, why=draining.said(*drained),
+                    ),
+                    way_out=words("Choose another pool for it, or propose again"),
+                )  # fmt: skip
 
 
 def _kept(path, round):

@@ -201,7 +201,10 @@ def _result(ended, follower):
     if ended["job_explanation"]:
         follower.say(f"ERROR: {NAME}: {ended['job_explanation']}")
     code = {"successful": 0, "failed": 1}.get(status)
-    return {"exit_code": code, "cancelled": status == "canceled", "job": ended["id"]}
+    if status == "failed" and not ended["job_explanation"] and not follower.ended:
+        code = None  # the playbook was killed: one that fails comes to its end, and says so
+    said = {"cancelled": status == "canceled", "job": ended["id"], "stats": ended["artifacts"]}
+    return {"exit_code": code, **said}
 
 
 def run(folder, settings):

@@ -20,8 +20,11 @@ from ..models import Launch
 from ..models import Task
 from . import folder
 from . import ledger
+from . import specs
 
 _SAID, _MOST = 600, 3000
+#: Kind of launch → what of its set_stats is kept with it.
+KEPT = dict.fromkeys(("quota", "quota_check"), "brain_quota")
 
 
 def finish(settings, db, row, result):
@@ -33,9 +36,13 @@ def finish(settings, db, row, result):
         if launch.state not in ("claimed", "running"):
             return
         database.move(
-            session, launch, event, now, ended_at=now, exit_code=result["exit_code"], message=message
+            session, launch, event, now, ended_at=now, exit_code=result["exit_code"], message=message,
+            outcome=(result.get("stats") or {}).get(KEPT.get(launch.kind)),
         )  # fmt: skip
-        if launch.task and launch.kind in ("apply", "release"):
+        if launch.kind == "quota":
+            said = {"state": launch.state, "message": message, "outcome": launch.outcome}
+            audit.note(session, now, "service", "limits.pushed", launch.params["tenant"], launch=launch.id, **said)
+        if launch.task and launch.kind in specs.OF_A_RUN:
             _follow(session, Store(settings.state), launch, event, message, now)
 
 
@@ -44,7 +51,7 @@ def broke_off(settings, row, result):
 
     A worker that was killed ends a playbook like this. Running again is the resume.
     """
-    if row.kind not in ("apply", "release") or result["cancelled"] or result["exit_code"] in (0, None):
+    if row.kind not in specs.OF_A_RUN or result["cancelled"] or result["exit_code"] in (0, None):
         return False
     events = Store(settings.state).journal(row.task)
     loaded = [event["at"] for event in events if event["event"] == "loaded"]
@@ -54,11 +61,12 @@ def broke_off(settings, row, result):
 def _judge(settings, row, result):
     """Return (event of the launch, sentence or None)."""
     if result.get("lost"):
-        return "lose", say("its process died {n} times", n=row.attempts)
+        died, said = say("its process died {n} times", n=row.attempts), _said(settings, row)
+        return "lose", join(": ", [died, words(said)]) if said else died
     if result["cancelled"]:
         return "cancel", say("interrupted")
     code, said = result["exit_code"], None
-    if row.kind in ("apply", "release"):
+    if row.kind in specs.OF_A_RUN:
         events = Store(settings.state).journal(row.task)
         past = History(events)
         closed = None if past.open else past.closed
@@ -113,7 +121,10 @@ def _sentence(line):
 
 def _follow(session, store, launch, event, message, now):
     task = database.locked(session, Task, launch.task)
-    if launch.kind == "apply":
+    if launch.kind == "retire":
+        ended = "deployment.ended" if event == "succeed" else "deployment.stuck"
+        audit.note(session, now, "service", ended, task.id, digest=task.digest, message=message)
+    elif launch.kind == "apply":
         if task.state == "approved":  # it was over before anybody saw it run
             database.move(session, task, "start", now)
         if event == "cancel" or (task.state == "cancelling" and event != "succeed"):

@@ -1,4 +1,4 @@
-"""What a playbook says, as two files of the launch: its log for people, its events for programs."""
+"""What a playbook says, as two files of the launch: its log for people, its events for programs; and what it leaves."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ _KEPT = ("playbook_on_task_start", "runner_on_ok", "runner_on_failed", "runner_o
 
 
 class Follower:
-    """Appends events as ansible-runner makes them. It must be quick: a slow handler slows the playbook."""
+    """Appends events as ansible-runner makes them. It must be quick: a slow handler slows the playbook.
+
+    ended: whether the playbook came to its own end, good or bad. stats: what set_stats left then.
+    """
 
     def __init__(self, folder):
         self._log = open(folder / "log.txt", "a", encoding="utf-8")
         self._events = open(folder / "events.jsonl", "a", encoding="utf-8")
+        self.ended, self.stats = False, {}
 
     def event(self, event):
         if event.get("stdout"):
             self.say(_ANSI.sub("", event["stdout"]).replace("\r", ""))
+        data = event.get("event_data") or {}
+        if event["event"] == "playbook_on_stats":
+            self.ended, self.stats = True, data.get("artifact_data") or {}
         if event["event"] in _KEPT:
-            data = event.get("event_data") or {}
             line = {"event": event["event"], "at": event.get("created"), "host": data.get("host")}
             line["task"] = (data.get("task") or "")[:200]
             self._events.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -107,7 +107,7 @@ class Launcher:
     def _claim(self):
         now = clock.now()
         with self.db.write() as session:
-            kinds = ("check", "release", *specs.READING) if _paused(session) else specs.KINDS
+            kinds = ("release", "retire", *specs.CHECKS, *specs.READING) if _paused(session) else specs.KINDS
             waiting = database.queued(session, kinds)
             mine = {tenant for _id, kind, _priority, tenant in waiting if kind == turns.TAKES}
             shares = turns.shares(session, mine, now) if len(waiting) > 1 else {}

@@ -1,7 +1,8 @@
 """Quotas: what is held of them from approval, and settled when a run ends. A month is one in China.
 
-A plan that is approved holds the most it may use (its caps); a run that has ended counts what it did use; what was
-never begun counts nothing. Holding and comparing are one step under the tenant's lock, so nothing is spent twice.
+A plan that is approved holds the most it may use (its caps); a run that has ended counts what it did use, and one that
+keeps something for a deployment not before nothing of it stands any more; what was never begun counts nothing. Holding
+and comparing are one step under the tenant's lock, so nothing is spent twice.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Quota
 from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.module_utils.said import words
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
+from ansible_collections.suanwang.brain.plugins.plugin_utils import leases
 from ansible_collections.suanwang.brain.plugins.plugin_utils import metering
 
 from .. import database
 from ..models import Holding
 from ..models import Quota
+from ..models import Task
+from ..states import TASK_ENDS
 
 CHINA = zoneinfo.ZoneInfo("Asia/Shanghai")
 RESOURCES = ("card_s", "core_s", "money_fen")
@@ -111,21 +115,61 @@ def hold(session, task, plan, now):
     session.flush()
 
 
+def hold_more(session, task, plan, estimate, seconds, now):
+    """Hold what a task's plan may use more if what it keeps stays so much longer; raise Over."""
+    lock(session, task.tenant)
+    more = metering.held_longer(plan, estimate, seconds)
+    row = database.locked(session, Holding, task.id)
+    for line in lines(session, task, plan, now):
+        needs = more[line["resource"]]
+        mine = (getattr(row, line["resource"]) or 0) if row is not None and row.settled_at is None else 0
+        left = line["amount"] - line["used"] - line["held"] - mine
+        if needs is not None and needs > left:
+            raise Over(line["resource"], line["whose"], needs, left, line["amount"])
+    if row is not None and row.settled_at is None:
+        for name, amount in more.items():
+            held = getattr(row, name)
+            setattr(row, name, None if None in (held, amount) else held + amount)
+
+
 def settle(session, store, task, now):
-    """Count what a task did use in place of what was held for it. What is not known keeps what was held."""
+    """Count what a task did use in place of what was held for it. What is not known keeps what was held.
+
+    While something of it stands for a deployment nothing changes.
+    """
     row = database.locked(session, Holding, task.id)
     if row is None or row.settled_at is not None:
         return
-    for name, amount in totals(of_run(store, task.id, task.digest)).items():
+    there = [stay for stay in leases.stays(store) if stay.run == task.id]
+    if any(stay.ended is None for stay in there):
+        return
+    for name, amount in totals(of_run(store, task.id, task.digest, there)).items():
         if amount is not None:
             setattr(row, name, amount)
     row.settled_at = now
 
 
-def of_run(store, run, digest):
-    """Return the metering.Used of a run."""
-    plan = store.read_plan(store.find_plan(digest))[0]
-    return metering.used(plan, store.estimate(digest), store.journal(run))
+def unsettled(session):
+    """Return the tasks that are over and for which something is held."""
+    query = select(Task).join(Holding, Holding.task == Task.id)
+    return list(session.scalars(query.where(Holding.settled_at.is_(None), Task.state.in_(TASK_ENDS))))
+
+
+def of_run(store, run, digest, stays, span=None):
+    """Return the metering.Used of a run and of its stays, all of them or what of them lies in a span.
+
+    span: (first, end), RFC 3339. Work lies where it ended; a stay lies in every span in which it stood.
+    """
+    plan, estimate = store.read_plan(store.find_plan(digest))[0], store.estimate(digest)
+    first, end = span or ("", "9999")
+    found = [one for one in metering.used(plan, estimate, store.journal(run)) if first <= one.ended < end]
+    numbers = {}
+    for stay in stays:
+        numbers[stay.component] = numbers.get(stay.component, 0) + 1
+        since, until = max(stay.since, first), min(stay.ended or end, end)
+        if since < until:
+            found.append(metering.stood(plan, estimate, stay, numbers[stay.component], since, until))
+    return found
 
 
 def totals(found):

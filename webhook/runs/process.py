@@ -78,9 +78,8 @@ def run(folder):
         follower.close()
         shutil.rmtree(private, ignore_errors=True)
         code = done.rc if isinstance(done.rc, int) else None
-        folder.write(
-            "result.json", {"exit_code": code, "cancelled": cancelled.asked is not None, "swept": len(left)}
-        )  # fmt: skip
+        said = {"cancelled": cancelled.asked is not None, "swept": len(left), "stats": follower.stats}
+        folder.write("result.json", {"exit_code": code, **said})
     return 0
 
 

@@ -71,12 +71,13 @@ class Process:
             network = {name: list(getattr(self.cloud.network, name).values()) for name in
                        ("groups", "rules", "ports", "floating")}  # fmt: skip
         return {"counters": self.counters.as_dict(), "nonce": self.machines.nonce, "servers": servers,
-                "network": network}  # fmt: skip
+                "network": network, "struck": dict(self.faults.struck)}  # fmt: skip
 
     do_lab = do_info
 
     def do_reset_counters(self):
         self.counters.reset()
+        self.faults.struck.clear()
 
     def do_fault(self, kind, **options):
         self.faults.set(kind, **options)

@@ -37,10 +37,12 @@ class Control:
             "site": self.site, "home": str(cluster.home), "nonce": cluster.nonce,
             "reservations": reservations, "pids": {"site": os.getpid(), "jobs": jobs},
             "counters": self.counters.as_dict(), "settings": cluster.settings, "faults": self.faults.as_dict(),
+            "struck": dict(self.faults.struck),
         }  # fmt: skip
 
     def reset(self):
         self.counters.reset()
+        self.faults.struck.clear()
 
     def foreign(self, **options):
         return {"job_id": troubles.foreign(self.cluster, **options)}

@@ -12,18 +12,22 @@ uploaded, ``disk_full`` refuses every write. Faults of the cluster itself (nodes
 
 import threading
 import time
+from collections import Counter
 
 FRONT = {"latency", "status", "cut", "lost_answer", "token_expiry", "partial", "frozen", "dead", "node_down",
          "reply", "torn", "rewrite", "again",
          "ssh_cut", "corrupt", "disk_full"}  # fmt: skip
 #: a lost answer is only of interest after a write
 DEFAULT_PATH = {"lost_answer": "/job/submit"}
+#: these strike only where an answer is another than it would have been, which the front sees
+BY_EFFECT = {"partial", "rewrite", "again"}
 
 
 class Faults:
     def __init__(self):
         self._lock = threading.Lock()
         self._active: dict[str, dict] = {}
+        self.struck = Counter()  # kind → answers that it has changed, kept when healed
         self._healed = threading.Condition(self._lock)
         self.on_dead = lambda dead: None  # closes and opens the listening sockets
         self.on_node_down = lambda node: None  # closes those of one node behind a load balancer
@@ -60,7 +64,15 @@ class Faults:
                 options["n"] -= 1
                 if options["n"] <= 0:
                     del self._active[kind]
+            if kind not in BY_EFFECT:
+                self.struck[kind] += 1
             return dict(options)
+
+    def changed(self, kind: str, before, after):
+        """Return what a fault BY_EFFECT made of an answer, counting it where that is another."""
+        with self._lock:
+            self.struck[kind] += before != after
+        return after
 
     def moved(self, size: int) -> bool:
         """Count bytes against ``ssh_cut``; True when the connection is to end now."""
@@ -86,7 +98,7 @@ class Faults:
 def shorten(body: dict, options: dict) -> dict:
     """Return an answer whose list is cut short, as a proxy's or a pager's mistake leaves it."""
     for key, rows in body.items():
-        if isinstance(rows, list) and key != "errors" and rows:
+        if isinstance(rows, list) and key != "errors" and not key.endswith("_links") and rows:
             body[key] = rows[: int(options.get("keep", len(rows) // 2))]
         elif isinstance(rows, dict):
             shorten(rows, options)

@@ -170,13 +170,18 @@ def faulty(respond, faults, counters, changes=_changes):
         if write and faults.take("lost_answer", path):
             raise Cut
         if isinstance(found.body, dict) and (short := faults.take("partial", path)):
-            found.body = front.shorten(found.body, short)
+            whole = json.loads(json.dumps(found.body))
+            found.body = faults.changed("partial", whole, front.shorten(found.body, short))
         if isinstance(found.body, (dict, list)):
             if change := faults.take("rewrite", path):
                 said = json.dumps(found.body, ensure_ascii=False)
-                found.body = json.loads(said.replace(change["old"], change["new"]))
+                found.body = faults.changed(
+                    "rewrite", found.body, json.loads(said.replace(change["old"], change["new"]))
+                )
             if found.status < 300 and faults.take("again", path):
+                again = path in first
                 found.body = first.setdefault(path, found.body)
+                faults.changed("again", False, again)
             found.torn = bool(faults.take("torn", path))
         if not faults.as_dict().get("again"):
             first.clear()

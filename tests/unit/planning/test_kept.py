@@ -103,11 +103,11 @@ def test_what_is_promised_to_a_lease_is_promised_until_its_end():
     made, estimate = world.plan(world.proposals(data, [cloud()]).proposals[0], world.parsed(data))
     (held,) = commitments(made, estimate, since=world.NOW)
     assert (held.start, held.end, held.cpu) == ("2026-11-25T08:00:00Z", "2026-11-25T10:00:00Z", 16)
-    later = world.proposals(machines(resources={"nodes": 1, "cpu": 8}), [cloud()], commitments=(held,)).proposals[0]
+    other = {**machines(resources={"nodes": 1, "cpu": 8}), "deployment": "other"}
+    later = world.proposals(other, [cloud()], commitments=(held,)).proposals[0]
     assert later.placements[0].start_s == 7200
     with pytest.raises(Refused, match="deadline"):
-        data = machines(resources={"nodes": 1, "cpu": 8})
-        world.proposals({**data, "constraints": {"deadline_s": 3600}}, [cloud()], commitments=(held,))
+        world.proposals({**other, "constraints": {"deadline_s": 3600}}, [cloud()], commitments=(held,))
 
 
 # -- a model that is served ------------------------------------------------------------------------------

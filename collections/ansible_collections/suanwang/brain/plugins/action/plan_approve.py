@@ -6,6 +6,7 @@ from __future__ import annotations
 from ..module_utils import sites
 from ..module_utils.errors import Refused
 from ..plugin_utils import clock
+from ..plugin_utils import draining
 from ..plugin_utils import showing
 from ..plugin_utils import statement
 from ..plugin_utils.api import BrainAction
@@ -40,6 +41,11 @@ class ActionModule(BrainAction):
         # What would not count is never written: a refused approver finds out now, not at apply.
         statement.check_approval(approval, plan, digest, config.policy, config.allowed_signers)
         self._display.display(showing.plan(plan, digest, store.estimate(digest)))
+        for one in draining.planned(plan, draining.read(store)):
+            way = f"{', '.join(one['others'])} would be taken" if one["others"] else "it would be refused there"
+            self._display.warning(
+                f"{one['component']} is to run on {one['pool']}, which is drained: {one['why']}; {way}."
+            )
         if self._task.check_mode:
             return {"changed": True, "approver": names[0], "brain_digest": digest}
         path = store.save_approval(folder, statement.key_id(blob), approval)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from ..module_utils.errors import BrainError
 from ..plugin_utils import claim
 from ..plugin_utils import clock
+from ..plugin_utils import leases
 from ..plugin_utils.api import BrainAction
 from ..plugin_utils.planned import KEPT
 from ..plugin_utils.run_pass import RunPass
@@ -67,12 +68,15 @@ class ActionModule(BrainAction):
             if event["event"] == "answers" and event["pass"] == run_pass.facts["id"]:
                 took = f"{event['median_ms']} ms, the median of {event['requests']} requests"
                 self._display.display(f"{event['component']} answers at {event['url']}: {took}.", color="green")
-        for item in plan["components"]:
-            if item["kind"] in KEPT and run_pass.facts["purpose"] == "apply" and not run_pass.check:
-                until = clock.local(clock.after(clock.now(), item["lease_s"]))
+        kept = [item for item in plan["components"] if item["kind"] in KEPT]
+        there = leases.stays(run_pass.store) if kept and run_pass.facts["purpose"] == "apply" else ()
+        for stay in there:
+            if stay.run == run_pass.run and stay.ended is None and not run_pass.check:
+                name = f"{stay.tenant}/{stay.deployment}"
                 self._display.display(
-                    f"{item['id']} stays, and holds its share until {until}. It does not end by itself:"
-                    f" ansible-playbook playbooks/release.yml -e deployment={plan['deployment']}",
+                    f"{stay.component} stays until {clock.local(stay.until)}; the approval service ends it then."
+                    f" Longer: ansible-playbook playbooks/lease.yml -e deployment={name} -e lease_h=HOURS."
+                    f" Sooner: ansible-playbook playbooks/release.yml -e deployment={name}",
                     color="green",
                 )
         home = _brought_home(run_pass)

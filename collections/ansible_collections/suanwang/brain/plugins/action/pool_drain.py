@@ -3,11 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import getpass
 import json
-import os
 
 from ..module_utils import sites
+from ..plugin_utils import claim
 from ..plugin_utils import clock
 from ..plugin_utils import draining
 from ..plugin_utils.api import BrainAction
@@ -35,7 +34,7 @@ class ActionModule(BrainAction):
             if not self._task.check_mode:
                 before = draining.lift(store, scope)
         else:
-            by, now = f"{_person()}@{os.uname().nodename}", clock.now()
+            by, now = claim.holder(), clock.now()
             draining.check_reason(params["reason"])
             if self._task.check_mode:
                 after = draining.entry(before, params["reason"], by, now)
@@ -45,13 +44,6 @@ class ActionModule(BrainAction):
         if self._task.diff:
             result["diff"] = {"before": _text(scope, before), "after": _text(scope, after)}
         return result
-
-
-def _person():
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container whose user has no name
-        return str(os.getuid())
 
 
 def _text(scope, entry):

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 from ..module_utils import sites
+from ..plugin_utils import clock
+from ..plugin_utils import leases
+from ..plugin_utils import showing
 from ..plugin_utils.api import BrainAction
 from ..plugin_utils.console import printable
 from ..plugin_utils.store import Store
@@ -21,6 +24,8 @@ class ActionModule(BrainAction):
             return {"skipped": True, "skip_reason": "It would write snapshots."}
         store = Store()
         watch = Watch(sites.load(params["config"]), store, params["rounds"], params["for_s"])
+        for line in showing.overdue(leases.standing(store), clock.now()):
+            self._display.warning(line)
         with store.only_one("watch"):
             watch.run(lambda line: self._display.display(printable(line)))
         return {"changed": False, "reads": watch.reads}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ..module_utils import sites
 from ..plugin_utils import clock
+from ..plugin_utils import leases
 from ..plugin_utils import runs
 from ..plugin_utils import showing
 from ..plugin_utils.api import BrainAction
@@ -18,7 +19,13 @@ class ActionModule(BrainAction):
 
     def act(self, task_vars):
         params = self.parameters(_SPEC)
-        store = Store()
-        found = runs.records(store, sites.load(params["config"]), clock.now())
+        store, now = Store(), clock.now()
+        found, there = runs.records(store, sites.load(params["config"]), now), leases.standing(store)
         self._display.display(showing.runs(found) if found else f"The store {store.root} has no runs yet.")
-        return {"changed": False, "runs": found}
+        if there:
+            self._display.display(showing.deployments(there, now))
+        return {
+            "changed": False,
+            "runs": found,
+            "deployments": [{**vars(one), "state": one.state(now)} for one in there],
+        }

@@ -90,6 +90,13 @@ options:
     description: The longest time between two looks, in seconds.
     type: float
     default: 2.0
+  replace:
+    description:
+      - Where a machine of that name has another size or image, remove it and make it anew, with new addresses and an
+        empty disk. Without it that is refused. Several of a component are replaced one after the other.
+      - What a machine is made of is kept among its marks; of one that lacks them nothing is known, and it stays.
+    type: bool
+    default: false
   planned:
     description:
       - Read every parameter from the verified plan that M(suanwang.brain.plan_load) opened, for the component that

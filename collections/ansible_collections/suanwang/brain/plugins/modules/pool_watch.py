@@ -14,8 +14,8 @@ description:
     and keeps what it says as snapshots in the store. Its alarms alone are read three times as often.
   - What a snapshot shows is younger than that interval, as long as the site answers. A site that hangs keeps no other
     waiting.
-  - Prints a line when something changes. Keeps a row a pool every ten minutes in C(usage.jsonl) of the store; a site
-    that did not answer leaves a gap.
+  - Prints a line when something changes. Keeps a row a pool every ten minutes in C(usage/<month>.jsonl) of the store,
+    for three months; a site that did not answer leaves a gap.
   - It ends by Ctrl-C, after O(rounds), or after O(for_s). One is enough for a store, a second one is refused.
 options:
   rounds:

@@ -16,6 +16,8 @@ description:
     longer be started; C(running) while a living process holds its claim, C(interrupted) where that process ended
     without closing the journal; then C(partial), C(succeeded), C(failed) or C(released), as it was last closed. A plan
     that does not read is C(damaged).
+  - Below it stands what deployments keep and until when, C(standing), C(ending) when a day or a quarter of the lease is
+    left of it, or C(overdue).
 options:
   config:
     description:
@@ -57,6 +59,20 @@ runs:
       done: 1
       holder: brain@controller, process 4711 on controller
       message: null
+deployments:
+  description: A record a deployment of which something stands, the one that ends first first.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - tenant: demo
+      deployment: web
+      state: standing
+      run: 01kaz4m6q3h8v0c9t2x5r7n1de
+      since: '2026-11-25T03:41:10Z'
+      until: '2026-11-26T03:41:10Z'
+      lease_s: 86400
+      pool_of: {front: centre-a/cloud/nova}
 failure:
   description: What went wrong, as plain data.
   returned: failure

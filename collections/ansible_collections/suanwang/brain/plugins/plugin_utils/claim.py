@@ -38,11 +38,13 @@ def start_ticks(pid):
         return None
 
 
-def _user():
+def holder():
+    """Return who runs this process, and where."""
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (KeyError, OSError):  # a container's uid may have no name
-        return f"uid {os.getuid()}"
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 def identity(pid):
@@ -52,7 +54,7 @@ def identity(pid):
 
 def _mine(pid):
     return {
-        "holder": f"{_user()}@{socket.gethostname()}",
+        "holder": holder(),
         **identity(pid),
         "until": after(now(), LEASE_S),
     }

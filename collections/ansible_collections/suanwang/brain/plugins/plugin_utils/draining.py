@@ -113,6 +113,20 @@ def _applied(pool, drained):
     return dataclasses.replace(pool, seen=dataclasses.replace(pool.seen, state="drained", error=said(*drained)))
 
 
+def planned(plan, found):
+    """Return one mapping a component whose first pool is drained: {component, pool, why, others}, for who approves.
+
+    others: the allowed pools that are not; the preflight takes one of these, and refuses where there is none.
+    """
+    rows = []
+    for item in plan["components"]:
+        drained = over(item["pools"][0], found) if item.get("pools") and "of" not in item else None
+        if drained:
+            others = [pool for pool in item["pools"][1:] if over(pool, found) is None]
+            rows.append({"component": item["id"], "pool": item["pools"][0], "why": said(*drained), "others": others})
+    return rows
+
+
 def said(scope, entry):
     """Return why, by whom and since when, for people."""
     return f"{entry['reason']} ({scope}, by {entry.get('by')} since {entry.get('at')})"

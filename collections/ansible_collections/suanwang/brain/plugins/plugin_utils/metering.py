@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run used, from its plan and its journal: cards, cores and bytes moved. Pure: records in, facts out.
 
-A job's time is what its result file says, else what the platform says of the job, else unknown; and unknown is None,
-never 0: a statement shows it as such, and a quota keeps the whole that was held for it.
+What a deployment keeps is used for as long as it stands, whether or not anybody asks it anything. A job's time is what
+its result file says, else what the platform says of the job, else unknown; and unknown is None, never 0: a statement
+shows it as such, and a quota keeps the whole that was held for it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import clock
+from .planning.plan import longest_s
 
 MOVES = ("move_data", "collect")
 
@@ -37,9 +39,12 @@ class Used:
 
 
 def used(plan, estimate, events):
-    """Return the Used of a run in the order in which they ended; one attempt counts once, however often it was seen."""
+    """Return the Used of a run in the order in which they ended; one attempt counts once, however often it was seen.
+
+    What it keeps for a deployment is not among them: see `stood`.
+    """
     components = {item["id"]: item for item in plan["components"]}
-    prices = {name: facts.get("price") or {} for name, facts in estimate.get("facts", {}).get("pools", {}).items()}
+    prices = _prices(estimate)
     places, found, moved = {}, {}, {}
     for event in events:
         item = components.get(event.get("component"))
@@ -58,17 +63,28 @@ def used(plan, estimate, events):
     return sorted([*found.values(), *filter(None, copies)], key=lambda one: (one.ended, one.component, one.attempt))
 
 
+def stood(plan, estimate, stay, number, started, ended):
+    """Return the Used of a Stay between two times. number: which of its component's stays it is, from 1."""
+    item = next(one for one in plan["components"] if one["id"] == stay.component)
+    return _held(item, number, stay.pool, started, ended, _prices(estimate))
+
+
+def _prices(estimate):
+    return {name: facts.get("price") or {} for name, facts in estimate.get("facts", {}).get("pools", {}).items()}
+
+
 def _worked(item, event, pool, prices):
-    started, ended = event.get("started"), event.get("ended") or event["at"]
-    nodes = item.get("nodes", 1)
-    cards, cores = nodes * item.get("accelerators", 0), nodes * item.get("cpu", 0)
+    return _held(item, event["attempt"], pool, event.get("started"), event.get("ended") or event["at"], prices)
+
+
+def _held(item, attempt, pool, started, ended, prices):
+    # A plan counts cards in all, and cores a node.
+    cards, cores = item.get("accelerators", 0), item.get("nodes", 1) * item.get("cpu", 0)
     seconds = max(0, clock.seconds_between(started, ended)) if started else None
     card_s = None if seconds is None else round(cards * seconds)
     core_s = None if seconds is None else round(cores * seconds)
-    return Used(
-        item["id"], item["kind"], event["attempt"], pool, started, ended, card_s, core_s,
-        _money(card_s, core_s, prices.get(pool, {})),
-    )  # fmt: skip
+    money = _money(card_s, core_s, prices.get(pool, {}))
+    return Used(item["id"], item["kind"], attempt, pool, started, ended, card_s, core_s, money)
 
 
 def _money(card_s, core_s, price):
@@ -92,9 +108,17 @@ def _moved(item, passes, places):
 def held(plan):
     """Return what a plan may use at most: {card_s, core_s, money_fen}; money_fen None where prices are not known."""
     caps = plan["caps"]
-    cores = sum(
-        item["nodes"] * item["cpu"] * item["wall_s"] * (1 + item["retry"])
-        for item in plan["components"]
-        if "wall_s" in item
-    )
+    cores = sum(item["nodes"] * item["cpu"] * longest_s(item) for item in plan["components"] if "wall_s" in item)
     return {"card_s": caps["card_s"], "core_s": cores, "money_fen": caps.get("money_fen")}
+
+
+def held_longer(plan, estimate, seconds):
+    """Return what a plan may use more, like `held`, if what it keeps stays so much longer."""
+    kept = [item for item in plan["components"] if "lease_s" in item]
+    prices, pools = _prices(estimate), {one["id"]: one.get("pool") for one in estimate.get("components", ())}
+    found = []
+    for item in kept:
+        cards, cores = item["accelerators"] * seconds, item["nodes"] * item["cpu"] * seconds
+        found.append((cards, cores, _money(cards, cores, prices.get(pools.get(item["id"]), {}))))
+    card_s, core_s, money = zip(*found, strict=True)
+    return {"card_s": sum(card_s), "core_s": sum(core_s), "money_fen": None if None in money else sum(money)}

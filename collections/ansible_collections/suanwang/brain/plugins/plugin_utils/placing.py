@@ -74,8 +74,21 @@ def _standing(run_pass, component):
                 way = f"Release it first: playbooks/release.yml -e deployment={run_pass.plan['deployment']}"
                 return _error(component, f"{name} stands in {found.pool}, which the plan does not allow. {way}")
             pool = found.pool or allowed[0]
+            drained = _drained(run_pass, component, pools.get(pool))
+            if drained:
+                return _error(component, f"{name} stands in {pool}, and is not changed there: {drained}")
             return {**_record(pool, _facts(pools.get(pool))), "found": True, "state": None, "submits": True}
     return _chosen(run_pass, component)
+
+
+def _drained(run_pass, component, pool):
+    """Return why a plan changes nothing in a pool that people drained; None where this run did already, or may."""
+    begun = any(
+        event["event"] in ("made", "served", "answers", "reachable") for event in run_pass.earlier(component["id"])
+    )
+    if begun or pool is None or state_at(pool, clock.now()) != "drained":
+        return None
+    return unfit(component, pool, clock.now())
 
 
 def _look_everywhere(run_pass, component, looks, noted):

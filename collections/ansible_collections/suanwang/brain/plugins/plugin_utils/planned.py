@@ -11,30 +11,19 @@ from __future__ import annotations
 
 import json
 
-from ..module_utils import sites
 from ..module_utils.errors import Conflict
 from ..module_utils.errors import Invalid
 from ..module_utils.jobfile import Layout
 from ..module_utils.machines.login import SSH_PORT
+from .locating import on_machines
+from .locating import place_of
+from .locating import places_of
+from .locating import platform_class
+from .locating import same_files
 
 WORK = ("train", "infer", "run")
 #: What a deployment keeps, and is given back by its name.
 KEPT = ("provision", "serve")
-
-
-def _place(run_pass, placed):
-    return {
-        "config": run_pass.facts["config"],
-        "site": placed["site"],
-        "endpoint": placed["endpoint"],
-        "tenant": run_pass.plan["tenant"],
-    }
-
-
-def _places(run_pass, component):
-    """Return every place where an earlier pass may have left something of a component."""
-    pairs = dict.fromkeys(tuple(pool.split("/", 2)[:2]) for pool in component["pools"])
-    return [_place(run_pass, {"site": site, "endpoint": endpoint}) for site, endpoint in pairs]
 
 
 def _layout(run_pass, component):
@@ -54,12 +43,12 @@ def job(run_pass, component, state):
     }
     if state == "absent":
         # On a machine of ours it ends with that, which may not even answer.
-        there = [place for place in _places(run_pass, component) if not _on_machines(run_pass, place)]
+        there = [place for place in places_of(run_pass, component["pools"]) if not on_machines(run_pass, place)]
         return [{**place, **base} for place in there] or "its job ends with the machine that it runs on"
     placed = run_pass.placed(component)
     return [
         {
-            **_place(run_pass, placed),
+            **place_of(run_pass, placed),
             **base,
             **_code(run_pass, component, placed),
             "outputs": component.get("outputs", []),
@@ -103,7 +92,7 @@ def inference_service(run_pass, component, state):
     placed, copies = run_pass.placed(component), component.get("nodes", 1)
     return [
         {
-            **_place(run_pass, placed),
+            **place_of(run_pass, placed),
             **base,
             **_code(run_pass, component, placed),
             "replicas": copies,
@@ -172,7 +161,7 @@ def dataset(run_pass, component, state):
     source = str(kept) if kept.is_file() else datum["file"].get("source", str(kept))
     return [
         {
-            **_place(run_pass, placed),
+            **place_of(run_pass, placed),
             "state": "present",
             "path": _data_path(run_pass, component, placed, datum["file"]["sha256"], datum["filename"]),
             "source": source,
@@ -190,11 +179,11 @@ def _handed_on(run_pass, component, placed):
             return "what its producer leaves is not known before it ran"
         raise Conflict(f"the datum of {component['id']} was not fetched in this pass.")
     producer = run_pass.component(component["datum"]["from"].partition(".")[0])
-    if not _stays(run_pass, component) and _same_files(run_pass, run_pass.placed(producer), placed):
+    if not _stays(run_pass, component) and same_files(run_pass, run_pass.placed(producer), placed):
         return f"{component['datum']['from']} is at {placed['site']} already"
     return [
         {
-            **_place(run_pass, placed),
+            **place_of(run_pass, placed),
             "state": "present",
             "path": _data_path(run_pass, component, placed, datum["sha256"], datum["filename"]),
             "source": datum["local"],
@@ -210,7 +199,7 @@ def _data_path(run_pass, component, placed, sha256, filename):
     if _stays(run_pass, component):
         # Copies begin anew long after the run, whose own folder is scratch.
         return f"{run_pass.plan['deployment']}/{component['of']}/data/{sha256}/{filename}"
-    if _platform_class(run_pass, placed).SHARED_FILES:
+    if platform_class(run_pass, placed).SHARED_FILES:
         return layout.data(sha256, filename)[1:]
     return f"{layout.component_dir[1:]}/data/{sha256}/{filename}"
 
@@ -218,22 +207,6 @@ def _data_path(run_pass, component, placed, sha256, filename):
 def _stays(run_pass, component):
     """Return whether a move_data component brings what a service goes on reading."""
     return component["kind"] == "move_data" and run_pass.component(component["of"])["kind"] == "serve"
-
-
-def _same_files(run_pass, one, other):
-    """Return whether jobs at two places see each other's files."""
-
-    def store(placed):
-        endpoint = run_pass.config.site(placed["site"]).endpoint(placed["endpoint"])
-        shared = _platform_class(run_pass, placed).SHARED_FILES
-        return (placed["site"], endpoint.data or endpoint.id) if shared else None
-
-    return store(one) is not None and store(one) == store(other)
-
-
-def _platform_class(run_pass, placed):
-    endpoint = run_pass.config.site(placed["site"]).endpoint(placed["endpoint"])
-    return sites.platform_class(endpoint.platform)
 
 
 def instance(run_pass, component, state):
@@ -255,7 +228,7 @@ def instance(run_pass, component, state):
     if worker["kind"] not in WORK:
         return f"a {component['kind']} component needs no machine"
     placed = run_pass.placed(worker)
-    if not _on_machines(run_pass, placed):
+    if not on_machines(run_pass, placed):
         return f"{placed['site']}/{placed['endpoint']} has machines of its own"
     if not placed["submits"]:
         return f"{worker['id']} was submitted already"
@@ -281,7 +254,7 @@ def _machine(run_pass, placed, component):
             way_out="Add it to `machines.images` in the site file.",
         )
     return {
-        **_place(run_pass, placed),
+        **place_of(run_pass, placed),
         "state": "present",
         "component": component["id"],
         "pool": placed["pool"],
@@ -302,7 +275,8 @@ def _kept(run_pass, component, state):
     placed = run_pass.placed(component)
     count = component.get("nodes", 1)
     one = {**_machine(run_pass, placed, component), **base, "ports": component.get("ports", [])}
-    beyond = {**_place(run_pass, placed), **base, "state": "absent", "number": count + 1, "beyond": True}
+    one["replace"] = "changed" in run_pass.plan["deletions"]
+    beyond = {**place_of(run_pass, placed), **base, "state": "absent", "number": count + 1, "beyond": True}
     if "surplus" not in run_pass.plan["deletions"]:
         return [{**one, "number": number} for number in range(1, count + 1)]
     return [*({**one, "number": number} for number in range(1, count + 1)), beyond]
@@ -311,6 +285,8 @@ def _kept(run_pass, component, state):
 def _stood(run_pass, component, **more):
     """Return the parameters that end what a deployment keeps, at every place where it may stand; or a sentence."""
     stood, deployment = run_pass.facts["stood"], run_pass.plan["deployment"]
+    if stood is None and component.get("leaves"):
+        return _left(run_pass, component, more)
     if stood is None:
         return f"{component['id']} stays until its lease ends, or release.yml -e deployment={deployment}"
     kept = [item["id"] for item in run_pass.plan["components"] if item["kind"] == component["kind"]]
@@ -320,7 +296,20 @@ def _stood(run_pass, component, **more):
         row for row in mine if row["id"] == component["id"] or (component["id"] == kept[0] and row["id"] not in kept)
     ]
     absent = {"deployment": deployment, "state": "absent", **more}
-    return [{**place, **absent, "component": row["id"]} for row in mine for place in _places(run_pass, row)]
+    return [{**place, **absent, "component": row["id"]} for row in mine for place in places_of(run_pass, row["pools"])]
+
+
+def _left(run_pass, component, more):
+    """What a component stood on before its plan moved it: ended once it stands in its new place, and not before."""
+    ended = run_pass.told("end", component["id"]) or {}
+    if (
+        run_pass.facts["purpose"] != "apply"
+        or ended.get("state") != "succeeded"
+        or "moved" not in run_pass.plan["deletions"]
+    ):
+        return f"{component['id']} stays where it was"
+    absent = {"deployment": run_pass.plan["deployment"], "state": "absent", "component": component["id"], **more}
+    return [{**place, **absent} for place in places_of(run_pass, component["leaves"])]
 
 
 def _given_back(run_pass, component):
@@ -328,24 +317,19 @@ def _given_back(run_pass, component):
     if run_pass.facts["purpose"] == "release":
         if component["kind"] not in WORK:
             return f"a {component['kind']} component has no machine"
-        there = [one for one in _places(run_pass, component) if _on_machines(run_pass, one)]
+        there = [one for one in places_of(run_pass, component["pools"]) if on_machines(run_pass, one)]
         absent = {"state": "absent", "run": run_pass.run, "component": component["id"]}
         return [{**place, **absent} for place in there] or f"{component['id']} ran on no machine of ours"
     if component["kind"] not in WORK:
         return f"a {component['kind']} component has no machine"
     placed = run_pass.placed(component)
-    if not _on_machines(run_pass, placed):
+    if not on_machines(run_pass, placed):
         return f"{component['id']} ran on no machine of ours"
     if not run_pass.succeeded():
         return f"the run did not succeed; the machine of {component['id']} stays until release.yml"
     # A pass after this one must not look for what is being removed.
     run_pass.all_done()
-    return [{**_place(run_pass, placed), "state": "absent", "run": run_pass.run, "component": component["id"]}]
-
-
-def _on_machines(run_pass, placed):
-    """Return whether work at a place runs on machines that are made for it."""
-    return _platform_class(run_pass, placed).RESERVES == "standing"
+    return [{**place_of(run_pass, placed), "state": "absent", "run": run_pass.run, "component": component["id"]}]
 
 
 def _scratch(run_pass, component):
@@ -368,10 +352,10 @@ def _scratch(run_pass, component):
     if run_pass.facts["purpose"] == "apply":
         # A pass after this one must not look for what is being removed.
         run_pass.all_done()
-        places = [_place(run_pass, run_pass.placed(component))]
+        places = [place_of(run_pass, run_pass.placed(component))]
     else:
-        places = _places(run_pass, component)
-    places = [place for place in places if not _on_machines(run_pass, place)]
+        places = places_of(run_pass, component["pools"])
+    places = [place for place in places if not on_machines(run_pass, place)]
     if not places:
         return "its files go with the machine that they are on"
     return [{**place, "state": "absent", "path": path} for place in places]
@@ -399,13 +383,13 @@ def artifact(run_pass, component, state):
         dest = artifact_path(run_pass, component)
     elif not run_pass.placed(component)["submits"]:
         return f"{component['of']} was submitted already; its data are not needed again"
-    elif not _stays(run_pass, component) and _same_files(run_pass, run_pass.placed(component), placed):
+    elif not _stays(run_pass, component) and same_files(run_pass, run_pass.placed(component), placed):
         dest = None
     else:
         dest = run_pass.store.run_dir(run_pass.run) / "handed_on" / datum["from"]
     return [
         {
-            **_place(run_pass, placed),
+            **place_of(run_pass, placed),
             "run": run_pass.run,
             "component": producer_name,
             "attempts": 1 + producer.get("retry", 0),
@@ -431,19 +415,19 @@ def reservation(run_pass, component, state):
         return f"{component['id']} starts by itself: no nodes are held for it"
     base = {"state": state, "run": run_pass.run, "component": component["id"]}
     if state == "absent" and run_pass.facts["purpose"] == "release":
-        return [{**place, **base} for place in _places(run_pass, component)]
+        return [{**place, **base} for place in places_of(run_pass, component["pools"])]
     placed = run_pass.placed(component)
     if state == "absent":
         if not _is_over(run_pass, component, placed):
             return f"the job of {component['id']} may be running; its nodes stay held"
-        return [{**_place(run_pass, placed), **base}]
+        return [{**place_of(run_pass, placed), **base}]
     if not placed["submits"]:
         return f"{component['id']} was submitted already"
     if refusal := run_pass.refusal_of_all():
         return f"nothing is held, because nothing begins: {refusal[1]}"
     return [
         {
-            **_place(run_pass, placed),
+            **place_of(run_pass, placed),
             **base,
             "pool": placed["name"],
             "nodes": component.get("nodes", 1),

@@ -29,7 +29,7 @@ class Service:
     """
 
     def __init__(self, name, address, token, folder, ca_file, setting):
-        self.name, self._setting = name, setting
+        self.name, self._setting, self._ca_file = name, setting, ca_file
         self._prefix, endpoint = self._endpoint(address, folder, ca_file)
         self._headers = {"Authorization": f"Bearer {token}"}
         self._http = Http(types.SimpleNamespace(id=name), endpoint, folder)
@@ -42,18 +42,23 @@ class Service:
 
     def get(self, path, params=None, raw=False, headers=None):
         """Return the Answer of a read, which is retried."""
-        answer = self._http.request(
-            "GET", self._prefix + path, params=params, headers={**self._headers, **(headers or {})},
-            timeout_s=CALL_S, raw=raw,
-        )  # fmt: skip
+        answer = self._asked("GET", path, params=params, headers={**self._headers, **(headers or {})}, raw=raw)
         return self._judged(answer, f"GET {path}")
 
     def post(self, path, body):
         """Return the Answer of a write, which is sent once; an error with details.doubt may have done it."""
-        answer = self._http.request(
-            "POST", self._prefix + path, json=body, headers=self._headers, timeout_s=CALL_S, read=False
-        )
+        answer = self._asked("POST", path, json=body, headers=self._headers, read=False)
         return self._judged(answer, f"POST {path}")
+
+    def _asked(self, verb, path, **options):
+        try:
+            return self._http.request(verb, self._prefix + path, timeout_s=CALL_S, **options)
+        except Unauthorized as error:  # its certificate: nothing was sent, so nobody has said anything of the token
+            error.way_out = (
+                f"Put the certificate authority of {self.name} into {self._ca_file} of the config folder,"
+                f" or correct {self._setting}."
+            )
+            raise
 
     def _judged(self, answer, request):
         if answer.status < 300:

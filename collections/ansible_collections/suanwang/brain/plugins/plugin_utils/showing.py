@@ -124,6 +124,35 @@ def runs(records):
     return console.render(made, *[f"{row['run']}: {row['message']}" for row in records if row["message"]])
 
 
+_LEASE_COLOURS = {"ending": "yellow", "overdue": "red"}
+
+
+def deployments(standing, now):
+    """Return the table of what stands, and for each that is overdue the command that ends it."""
+    columns = [("deployment", False), ("state", False), ("until", False), ("where", False), ("run", False)]
+    made = console.table(None, columns)
+    for one in standing:
+        state, where = one.state(now), " ".join(f"{name}@{pool or '?'}" for name, pool in sorted(one.pool_of.items()))
+        made.add_row(
+            f"{one.tenant}/{one.deployment}",
+            f"[{_LEASE_COLOURS.get(state, 'green')}]{state}[/]",
+            clock.local(one.until),
+            escape(where),
+            one.run,
+        )
+    return console.render(made, *overdue(standing, now))
+
+
+def overdue(standing, now):
+    """Return a sentence a deployment whose lease is over."""
+    return [
+        f"The lease of {one.tenant}/{one.deployment} was over at {clock.local(one.until)}, and it still stands:"
+        f" ansible-playbook playbooks/release.yml -e deployment={one.tenant}/{one.deployment}"
+        for one in standing
+        if one.state(now) == "overdue"
+    ]
+
+
 def _what(item):
     if "code" in item:
         cards = f"{item.get('accelerators', 0)} cards, " if item.get("accelerators") else ""

@@ -30,6 +30,9 @@ from .statement import Approval
 from .statement import canonical
 from .statement import digest
 
+# The pages show thirty days, which are in two files or three.
+USAGE_MONTHS = 3
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -281,16 +284,26 @@ class Store:
             return None
 
     # -- use over time -------------------------------------------------------------------------------------
-    def usage_path(self):
-        return self.root / "usage.jsonl"
+    def usage_paths(self):
+        """Return the files of use, one a month, oldest first."""
+        return sorted((self.root / "usage").glob("*.jsonl"))
+
+    def append_usage(self, at, *rows):
+        """Keep rows of use in the file of their month; a month that begins drops the oldest ones."""
+        path = self.root / "usage" / f"{at[:7]}.jsonl"
+        begins = not path.exists()
+        self.append(path, *rows)
+        if begins:
+            for old in self.usage_paths()[:-USAGE_MONTHS]:
+                old.unlink(missing_ok=True)
 
     def last_usage(self, limit_bytes=256 * 1024):
-        """Return pool id → time of its newest row, as far as the end of the file tells."""
+        """Return pool id → time of its newest row, as far as the end of the newest file tells."""
         try:
-            with open(self.usage_path(), "rb") as stream:
+            with open(self.usage_paths()[-1], "rb") as stream:
                 stream.seek(max(0, stream.seek(0, os.SEEK_END) - limit_bytes))
                 rows = [row for row in map(_event, stream.read().split(b"\n")) if row]
-        except FileNotFoundError:
+        except (IndexError, FileNotFoundError):
             return {}
         return {row["pool"]: row["at"] for row in rows if "pool" in row and "at" in row}
 

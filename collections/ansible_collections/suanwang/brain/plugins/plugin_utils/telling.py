@@ -107,6 +107,7 @@ _SENTENCES = {
     "answers": lambda event: (
         f"answers at {event['url']}: {event['median_ms']} ms, the median of {event['requests']} requests."
     ),
+    "lease": lambda event: f"{event['by']} lets it stay until {clock.local(event['until'])}.",
     "doubt": lambda event: f"in doubt: {event['message']}",
     "unreachable": lambda event: f"waits for the site: {event['message']}",
     "progress": _progress,

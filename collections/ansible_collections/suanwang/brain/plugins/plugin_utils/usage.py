@@ -30,7 +30,7 @@ class Recorder:
             due = [pool for pool in found.pools if self._is_due(pool.id, found.at)]
             self._last.update(dict.fromkeys((pool.id for pool in due), found.at))
         if due:
-            self._store.append(self._store.usage_path(), *(row_of(pool, found.at) for pool in due))
+            self._store.append_usage(found.at, *(row_of(pool, found.at) for pool in due))
 
     def _is_due(self, pool, at):
         return pool not in self._last or _slot(self._last[pool]) != _slot(at)
@@ -49,8 +49,9 @@ def _slot(at):
 class Record:
     """The rows as figures, read once: what was appended since is read on when it is asked for."""
 
-    def __init__(self, path):
-        self._path, self._place = path, 0
+    def __init__(self, store):
+        self._store = store
+        self._places = {}
         self._points = {}
 
     def over(self, pools, since_s, until_s, step_s):
@@ -79,19 +80,23 @@ class Record:
         return found
 
     def _read_on(self):
-        try:
-            stream = open(self._path, "rb")
-        except FileNotFoundError:
-            return
-        with stream:
-            stream.seek(self._place)
-            for line in stream:
-                if not line.endswith(b"\n"):
-                    break  # somebody is writing it
-                self._place += len(line)
-                point = _point(line)
-                if point:
-                    self._points.setdefault(point[0], []).append(point[1:])
+        for path in self._store.usage_paths():
+            try:
+                stream = open(path, "rb")
+            except FileNotFoundError:
+                continue  # its month is over for good
+            with stream:
+                self._read(stream, path.name)
+
+    def _read(self, stream, name):
+        stream.seek(self._places.get(name, 0))
+        for line in stream:
+            if not line.endswith(b"\n"):
+                break  # somebody is writing it
+            self._places[name] = self._places.get(name, 0) + len(line)
+            point = _point(line)
+            if point:
+                self._points.setdefault(point[0], []).append(point[1:])
 
 
 def _point(line):

@@ -257,7 +257,7 @@ class OpenStack(Cloud):
             native_type=row["type"],
             addresses=tuple(Address(*one) for one in text.addresses(row["addresses"], self.site.address_map, floating)),
             label=label,
-            created=row["created"],
+            created=text.moment(row["created"]),
         )
 
     def _pool(self, pool):

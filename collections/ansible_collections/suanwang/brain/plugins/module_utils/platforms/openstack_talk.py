@@ -86,7 +86,7 @@ class Cloud(Platform):
 
     def _rows(self, kind, service, path, params=None):
         """Return the rows of a list, all of its pages: a full last page has a link to an empty one."""
-        found, asked = [], dict(params or {})
+        found, asked, before = [], dict(params or {}), set()
         for _page in range(PAGES):
             body = self.checked("GET", service, path, asked)
             rows = compiled(self.FIELDS[kind]).search(body)
@@ -96,8 +96,19 @@ class Cloud(Platform):
             link = text.next_link(body)
             if not link or not rows:
                 return found
+            self._good_link(link, rows, before, f"GET {path}")
             asked = {**asked, **link}
         raise Refused(f"the list has more than {PAGES} pages.", site=self.site.id, request=f"GET {path}")
+
+    def _good_link(self, link, rows, before, request):
+        """Refuse a link to a page that was seen, or past rows that did not come: its marker is the page's last row."""
+        marker, there = link.get("marker"), {row.get("id") for row in rows}
+        if marker in before:
+            raise Unreachable("its pages go in a circle.", site=self.site.id, request=request)
+        if there - {None} and marker not in there:
+            said = f"a page of {len(rows)} rows is cut short: the next one goes on after a row that did not come."
+            raise Unreachable(said, site=self.site.id, request=request)
+        before.add(marker)
 
     def checked(self, method, service, path, params=None, json=None):
         """Return the JSON of a success; raise what it says otherwise."""

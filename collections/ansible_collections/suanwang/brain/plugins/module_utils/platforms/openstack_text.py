@@ -9,6 +9,8 @@ import dataclasses
 import re
 import time
 from dataclasses import dataclass
+from datetime import datetime
+from datetime import UTC
 from urllib.parse import parse_qsl
 from urllib.parse import urlsplit
 
@@ -331,6 +333,19 @@ def next_link(body):
     if not link:
         return None
     return {key: value for key, value in parse_qsl(urlsplit(link).query) if key in ("marker", "limit")}
+
+
+def moment(said):
+    """Return a time of theirs in RFC 3339 UTC, None where it is none. Without a zone it is UTC, which Nova keeps.
+
+    >>> moment("2026-11-25T11:26:58"), moment("2026-11-25T19:26:58+08:00"), moment("soon")
+    ('2026-11-25T11:26:58Z', '2026-11-25T11:26:58Z', None)
+    """
+    try:
+        found = datetime.fromisoformat(said)
+    except (TypeError, ValueError):
+        return None
+    return utc((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
 
 
 def body(answer):

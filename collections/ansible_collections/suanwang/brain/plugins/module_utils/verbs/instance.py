@@ -54,6 +54,7 @@ _OPTIONS = {
     "ports": {"type": "list", "elements": "int"},
     "login": {"type": "bool", "default": False},
     "beyond": {"type": "bool", "default": False},
+    "replace": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "timeout_s": {"type": "int", "default": 600},
     "poll_s": {"type": "float", "default": 2.0},
@@ -84,6 +85,10 @@ def _name(platform, params):
     return group if params["number"] == 1 else platform.NAME_RULE.check(f"{group}-{params['number']}")
 
 
+#: Marks of a machine that say what it is made of; all others say whose it is.
+_MADE_OF = ("swb_size", "swb_image")
+
+
 def _label(platform, params):
     label = {
         "swb_run": params["run"],
@@ -98,8 +103,10 @@ def _present(platform, params, check, report):
     spec = _spec(platform, params)
     patience_s = of_a_run(params, check)
     there = patiently(lambda: platform.instance(spec.name), report, patience_s=patience_s)
+    gone = []
     if there:
         _check_label(platform, spec, there)
+        there, gone = _make_way(platform, params, spec, there, check, report)
     now = (
         patiently(lambda: platform.access(spec.name, spec.group), report, patience_s=patience_s) if spec.group else None
     )
@@ -114,7 +121,7 @@ def _present(platform, params, check, report):
         found = _wait(platform, params, found, report)
     if found and not found.pool:
         found = replace(found, pool=spec.pool)
-    before = _described(platform, spec, now.ports if now else ()) if there else []
+    before = _described(platform, spec, now.ports if now else ()) if there else gone
     return {
         "changed": there is None or opens,
         "instance": to_plain(found) if found else None,
@@ -136,7 +143,7 @@ def _spec(platform, params):
         user_data = Access(platform.connection).user_data(name, rights=bool(params["deployment"]))
     return InstanceSpec(
         name=name,
-        label=_label(platform, params),
+        label={**_label(platform, params), "swb_size": _size(params), "swb_image": params["image"][:255]},
         pool=params["pool"],
         image=params["image"],
         native_type=params["native_type"],
@@ -150,8 +157,13 @@ def _spec(platform, params):
     )
 
 
+def _size(params):
+    memory_gib = (params["memory_mib"] or 0) / 1024
+    return params["native_type"] or f"{params['cpu']} vCPU, {memory_gib:g} GiB, {params['accelerators']} card(s)"
+
+
 def _described(platform, spec, ports):
-    size = spec.native_type or f"{spec.cpu} vCPU, {spec.memory_gib or 0:g} GiB, {spec.accelerators} card(s)"
+    size = spec.label["swb_size"]
     networks = ", ".join(spec.networks) or "the project's own"
     lines = [f"instance {spec.name}", f"  size: {size}", f"  image: {spec.image}", f"  networks: {networks}"]
     if spec.group:
@@ -175,13 +187,39 @@ def _endpoints(found, ports):
 
 
 def _check_label(platform, spec, found):
-    theirs = {key: value for key, value in found.label.items() if key.startswith("swb_")}
-    if platform.KEEPS_LABEL and theirs != spec.label:
+    theirs = _owner(found.label)
+    if platform.KEEPS_LABEL and theirs != _owner(spec.label):
         raise Conflict(
             f"there is a machine {found.name} ({found.id}) with the marks {theirs or 'of nobody'}, which is not ours.",
             site=platform.site.id,
             way_out="Look at that machine; it is not touched.",
         )
+
+
+def _owner(label):
+    return {key: value for key, value in label.items() if key.startswith("swb_") and key not in _MADE_OF}
+
+
+def _differs(spec, found):
+    """Return lines of what a machine has otherwise than it is asked for; of what it does not say, nothing."""
+    names = [name for name in _MADE_OF if found.label.get(name) not in (None, spec.label[name])]
+    return [f"  {name.removeprefix('swb_')}: {found.label[name]}" for name in names]
+
+
+def _make_way(platform, params, spec, there, check, report):
+    """Remove a machine of another size or image, so that it is made anew: nothing of either changes in place."""
+    other = _differs(spec, there)
+    if not other:
+        return there, []
+    if not params["replace"]:
+        raise Conflict(
+            f"the machine {there.name} ({there.id}) is of another make than asked for:"
+            f" {', '.join(line.strip() for line in other)}.",
+            site=platform.site.id,
+            way_out="Set `replace`, in a plan the deletion `changed`; or release it first.",
+        )
+    lines = _remove(platform, params, check, report)
+    return None, [*lines, *other]
 
 
 def _create_once(platform, spec, report):

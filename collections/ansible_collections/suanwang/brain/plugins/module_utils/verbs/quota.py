@@ -18,6 +18,8 @@ def _limits(platform):
 
 
 def _run(platform, params, check, report):
+    if platform.can("set_quota") is not None:
+        platform.refuse("set_quota")  # a trial run says so as well
     if not platform.connection.tenant:
         raise Invalid("a quota is a tenant's, and no tenant is named.", site=platform.site.id)
     if not platform.account.account:

@@ -30,7 +30,7 @@ class Commitment:
 
     Machines: pool, with accelerators, cpu, memory_mib and nodes in all. A copy: hops, the directed links it uses.
     tenant None: not known, and counted on every quota of its pool. leased: it stays when its run is over, and a pool
-    shows what it uses among all that is used, without its name.
+    shows what it uses among all that is used, without its name. deployment: whose it is then; stands: it is there.
     """
 
     run: str
@@ -45,6 +45,8 @@ class Commitment:
     hops: tuple[tuple[str, str], ...] = ()
     tenant: str | None = None
     leased: bool = False
+    deployment: str | None = None
+    stands: bool = False
 
     @property
     def need(self):
@@ -64,8 +66,11 @@ class Capacity:
     promised: dict[tuple, Profile]
 
 
-def capacity(pools, commitments, tenant, now):
-    """Return the Capacity of pools {id: Pool} for a tenant's task. commitments: of all tenants. now: RFC 3339."""
+def capacity(pools, commitments, tenant, now, replaced=frozenset()):
+    """Return the Capacity of pools {id: Pool} for a tenant's task. commitments: of all tenants. now: RFC 3339.
+
+    replaced: (run, component) of those whose share the task itself takes over: it is neither taken nor promised.
+    """
     base = epoch(now)
     living = [one for one in commitments if one.pool in pools and epoch(one.end, up=True) > base]
     shown = {(one.run, one.component): one for one in living}
@@ -83,6 +88,8 @@ def capacity(pools, commitments, tenant, now):
                 taken[key] = _of_quota(key, pools, shown, now)
     promised = {key: Profile(profile.capacity) for key, profile in taken.items()}
     for one in sorted(living, key=lambda item: (item.run, item.component, item.start)):
+        if (one.run, one.component) in replaced:
+            continue
         start, end = epoch(one.start) - base, epoch(one.end, up=True) - base
         for key in keys[one.pool]:
             if key[0] != "quota" or one.tenant in (None, tenant):

@@ -36,6 +36,7 @@ def commitments(plan, estimate, ended=(), since=None):
                 nodes=entry.get("nodes", 1),
                 tenant=plan["tenant"],
                 leased=bool(entry.get("lease_s")),
+                deployment=plan.get("deployment"),
                 hops=tuple(tuple(hop) for hop in entry.get("hops", ())),
             )
         )

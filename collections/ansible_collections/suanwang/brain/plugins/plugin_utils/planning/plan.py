@@ -71,7 +71,7 @@ def build(proposal, task, facts, *, run, requester, task_sha256, site_pins, poli
         "sites": {site: site_pins[site][0] for site in sites},
         "window": {"start_by": stamp(epoch(now) + start_within)},
         "caps": _caps(proposal, pools, by_id, reach),
-        "deletions": ["scratch", *(["surplus"] if any(entry["kind"] == "provision" for entry in components) else [])],
+        "deletions": _deletions(components, problem),
         "lab": "true" if all(site_pins[site][1] for site in sites) else "false",
         "min_forks": max(FORKS_LEAST, min(FORKS_MOST, len(components))),
         "components": components,
@@ -86,12 +86,26 @@ def build(proposal, task, facts, *, run, requester, task_sha256, site_pins, poli
     return plan, _estimate(proposal, plan, task, now)
 
 
+def _deletions(components, problem):
+    """scratch always; of machines what is beyond the number, and of standing ones what has another size or image."""
+    machines = [entry["id"] for entry in components if entry["kind"] == "provision"]
+    asked = {
+        "scratch": True,
+        "surplus": bool(machines),
+        "changed": any(name in problem.stands for name in machines),
+        "moved": any("leaves" in entry for entry in components),
+    }
+    return [what for what, may in asked.items() if may]
+
+
 def _pools(proposal, name):
     """The chosen pool, then those that take the same shape within its wall limit, best first."""
     problem, chosen = proposal.problem, proposal.schedule.choice[name]
 
     def fits(option):
         limit = problem.pools[option.pool].max_wall_s
+        if option.pool == problem.stands.get(name):
+            return False  # it is to leave there
         same = option.nodes == chosen.nodes and option.run_s <= chosen.wall_s
         return same and (limit is None or limit >= chosen.wall_s)
 
@@ -117,6 +131,9 @@ def _component(proposal, place, pools, facts):
     entry = {"id": node.id, "kind": node.kind, "needs": list(node.needs)}
     if node.component:
         entry["pools"] = pools[node.id]
+        here = proposal.problem.stands.get(node.id)
+        if here and here not in entry["pools"]:
+            entry["leaves"] = [here]
         entry.update(_work(node.component, place, facts, proposal))
         return entry
     entry["pools"] = pools[node.of]
@@ -292,11 +309,11 @@ def _card_s(by_id, problem):
     total = 0
     for node in problem.graph.compute:
         entry = by_id[node.id]
-        total += entry["accelerators"] * _longest_s(entry)
+        total += entry["accelerators"] * longest_s(entry)
     return total
 
 
-def _longest_s(entry):
+def longest_s(entry):
     """Return how long a component may hold its share: every attempt to its wall limit, or to the lease's end."""
     return entry.get("lease_s") or entry["wall_s"] * (1 + entry.get("retry", 0))
 
@@ -306,7 +323,7 @@ def _money(proposal, pools, by_id):
     for node in problem.graph.nodes:
         if node.component:
             option, entry = proposal.schedule.choice[node.id], by_id[node.id]
-            seconds = _longest_s(entry)
+            seconds = longest_s(entry)
             prices = [
                 score.cost_fen(option.cards, option.cores, seconds, problem.pools[pool].price)
                 for pool in pools[node.id]

@@ -28,6 +28,9 @@ from .network import CONTROLLER
 from .network import Network
 from .network import transfer_fen
 from .refuse import refuse_nothing_fits
+from .standing import kept_in_place
+from .standing import replaced
+from .standing import standing
 from .timeline import human
 from .timeline import Profile
 
@@ -75,7 +78,7 @@ class Problem:
 
     options: id → options by pool id. needs: id → components that must have ended. moves, collects:
     id → nodes. capacity: key → Profile as taken by others. keys: pool id → its keys. held: link → Profile.
-    delays: component → pool → what keeps it from starting there at once.
+    delays: component → pool → what keeps it from starting there at once. stands: component → pool, of what stands.
     """
 
     graph: object
@@ -96,6 +99,7 @@ class Problem:
     now: str
     risks: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     delays: dict[str, dict[str, Delay]] = field(default_factory=dict)
+    stands: dict[str, str] = field(default_factory=dict)
 
     def link(self, hop):
         """Return the Profile of a link's shares as other plans hold them; never to be changed."""
@@ -106,10 +110,15 @@ class Problem:
         return next((one for one in self.options[component] if one.pool == pool), None)
 
 
-def prepare(graph, pools, links, commitments, policy, tenants, now):
-    """Return the Problem. Raises Refused, with every sentence, where a component fits no pool."""
+def prepare(graph, pools, links, commitments, policy, tenants, now, moving=()):
+    """Return the Problem. Raises Refused, with every sentence, where a component fits no pool.
+
+    moving: components that somebody wants elsewhere than where they stand.
+    """
     places = {pool.id: pool for pool in sorted(pools, key=lambda one: one.id)}
     found = matrix(graph, places.values(), policy, now, tenants=tenants, links=links)
+    where = standing(graph.task, commitments)
+    kept_in_place(found, places, where, moving)
     deadline = deadline_s(graph.task, now)
     risks = {name: score.risk_of(pool, now) for name, pool in places.items()}
     able = {
@@ -120,7 +129,7 @@ def prepare(graph, pools, links, commitments, policy, tenants, now):
         ]
         for node in graph.compute
     }
-    there = capacity(places, commitments, graph.task.tenant, now)
+    there = capacity(places, commitments, graph.task.tenant, now, replaced(graph.task, commitments))
     late = {name: _delays(options, places, there, now) for name, options in able.items()}
     for name, options in able.items():
         for option in options:
@@ -153,6 +162,7 @@ def prepare(graph, pools, links, commitments, policy, tenants, now):
         now=now,
         risks=risks,
         delays=late,
+        stands=where,
     )
 
 

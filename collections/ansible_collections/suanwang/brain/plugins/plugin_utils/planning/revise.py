@@ -39,13 +39,16 @@ def revise(proposals, proposal, edits):
     graph = proposal.problem.graph
     for name, edit in wanted.items():
         graph = with_component(graph, _edited(graph.node(name).component, edit))
-    problem = _prepared(graph, context, wanted)
+    pools = {name: wanted.get(name, {}).get("pool", old.pool) for name, old in proposal.schedule.choice.items()}
+    stands = proposal.problem.stands
+    problem = _prepared(
+        graph, context, wanted, {name for name, pool in pools.items() if stands.get(name, pool) != pool}
+    )
     choice = {}
     for name in problem.order:
-        pool = wanted.get(name, {}).get("pool", proposal.schedule.choice[name].pool)
-        choice[name] = problem.option(name, pool)
+        choice[name] = problem.option(name, pools[name])
         if choice[name] is None:
-            raise _unfit(problem, name, pool, wanted)
+            raise _unfit(problem, name, pools[name], wanted)
     # The order is kept: what started first goes first.
     order = {name: -proposal.schedule.times[name][0] for name in problem.order}
     schedule = decode(problem, choice, order)
@@ -125,7 +128,7 @@ def _edited(component, edit):
     return dataclasses.replace(component, resources=resources, parameters=parameters)
 
 
-def _prepared(graph, context, wanted):
+def _prepared(graph, context, wanted, moving):
     try:
         return prepare(
             graph,
@@ -135,6 +138,7 @@ def _prepared(graph, context, wanted):
             context.policy,
             context.tenants,
             context.now,
+            moving=moving,
         )
     except Refused as error:
         name = error.details.get("component")
