@@ -10,13 +10,14 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Settings of the caller's shell that would hide this folder's ansible.cfg or packages.
 unexport ANSIBLE_CONFIG ANSIBLE_COLLECTIONS_PATH PYTHONHOME PYTHONPATH
 
-.PHONY: help setup run lint lab lab-stop test bench clean
+.PHONY: help setup run lint lab lab-stop test bench frameworks clean
 
 help:
 	@echo 'make run [ONCE=1]   the first run: starts the lab, plans, approves and carries out a task,'
 	@echo '                    and brings the model home; ONCE=1 stops everything at the end'
 	@echo 'make test           every check and every test'
 	@echo 'make lab, lab-stop  start the lab in the background, stop it'
+	@echo 'make frameworks     the first task in every framework that has a wheel here, on real Slurm'
 	@echo 'make setup, lint, bench, clean'
 	@echo 'PYTHON=python3.12   the Python to set up with, 3.11 to 3.13'
 
@@ -54,6 +55,9 @@ test: lint
 
 bench: setup
 	$(PY) -m tests.bench
+
+frameworks: setup
+	@PYTHONPATH=collections $(PY) -m tests.real
 
 clean:
 	@test ! -x $(PY) || $(PY) -m tests.lab down

@@ -5,14 +5,12 @@ holds the READMEs to it.
 """
 
 import re
-from pathlib import Path
 
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms.base import VERBS
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms.registry import PLATFORMS
 from ansible_collections.suanwang.brain.plugins.module_utils.profiled.platform import Profiled
+from tests import readme
 
-ROOT = Path(__file__).parents[1]
-BEGIN, END = "<!-- verbs: python -m tests.verbs_table -->", "<!-- /verbs -->"
 #: platform → the tests that call it as the real software. The contract suite runs on the real Slurm clusters.
 REAL = {
     "openstack": ("tests/real/test_openstack_real.py",),
@@ -56,7 +54,7 @@ def against(name, kind, verb):
 
 def _called(verb, patterns):
     word = re.compile(rf"\b{re.escape(FILES.get(verb, verb))}\b")
-    return any(word.search(path.read_text("utf-8")) for one in patterns for path in sorted(ROOT.glob(one)))
+    return any(word.search(path.read_text("utf-8")) for one in patterns for path in sorted(readme.ROOT.glob(one)))
 
 
 def table(words):
@@ -70,17 +68,8 @@ def table(words):
     return f"{rows}\n\n{words['planned']} {', '.join(f'`{name}`' for name in PLANNED)}"
 
 
-def with_table(text, words):
-    """Return the text of a README with the table as it has to be."""
-    before, rest = text.split(BEGIN)
-    _old, after = rest.split(END)
-    return f"{before}{BEGIN}\n{table(words)}\n{END}{after}"
-
-
 def main():
-    for name, words in WORDS.items():
-        path = ROOT / name
-        path.write_text(with_table(path.read_text("utf-8"), words), "utf-8")
+    readme.write("verbs", {name: table(words) for name, words in WORDS.items()})
 
 
 if __name__ == "__main__":

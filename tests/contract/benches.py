@@ -123,16 +123,17 @@ class Bench(ABC):
 
 
 class SlurmBench(Bench):
-    """The lab's site hunan."""
+    """The lab's site hunan. release: what its slurmrestd answers as."""
 
     expected = {
         "pool": "npu", "arch": "aarch64", "native": "npu:ascend910b",
         "accelerators": 16, "cpu": 384, "nodes": 2,
     }  # fmt: skip
 
-    def __init__(self, folder):
+    def __init__(self, folder, release="22.05"):
         # Where the customer's clocks stand, so that no time is right by chance.
-        self.lab = Lab(folder, sites=["hunan"], environment={"TZ": "Asia/Shanghai"}).start()
+        self.release, zone = release, {"TZ": "Asia/Shanghai"}
+        self.lab = Lab(folder, sites=["hunan"], environment=zone, settings={"release": release}).start()
         self.site = self.lab.site("hunan")
         self.config = sites.load(str(self.lab.config))
         model = self.config.site("hunan").accelerators["npu:ascend910b"]
@@ -159,14 +160,17 @@ class SlurmBench(Bench):
         self.site.heal()
         self.site.set(min_job_age=300)
         # What a test left running would take its cards from the next one.
-        operator = Rest(self.lab, "hunan", user="operator")
-        left = [job["job_id"] for job in self.site.jobs() if job["state"] in ("PENDING", "RUNNING") or job["flags"]]
-        for number in left:
-            operator.call("DELETE", f"job/{number}")
-        for number in left:
-            operator.until(number)
+        for job in self.site.jobs():
+            if job["state"] in ("PENDING", "RUNNING") or job["flags"]:
+                self.end(job["job_id"])
         for name in self.reservations():
             self.site.unreserve(name)
+
+    def end(self, number):
+        """End a job of anybody, and wait until it is over."""
+        operator = Rest(self.lab, "hunan", user="operator")
+        operator.call("DELETE", f"job/{number}")
+        operator.until(number)
         operator.close()
 
     def expired(self):
@@ -423,6 +427,8 @@ BENCHES = {
     "slurm": SlurmBench,
     "tianyin": tianyin,
 }
+#: platform → further stand-ins by name, of what else such a platform may be
+FURTHER = {"slurm": {"slurm-24.11": functools.partial(SlurmBench, release="24.11")}}
 #: platform → further benches by name, with the real software
 REAL = {
     "slurm": {

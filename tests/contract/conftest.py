@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms.registry import PLATFORMS
 from tests.contract.benches import BENCHES
+from tests.contract.benches import FURTHER
 from tests.contract.benches import REAL
 from tests.real import packages
 
@@ -17,7 +18,9 @@ from tests.real import packages
 def servers(tmp_path_factory):
     """Return a function: platform name → its bench, started at the first call."""
     started = {}
-    kinds = {**BENCHES, **{name: kind for further in REAL.values() for name, kind in further.items()}}
+    kinds = dict(BENCHES)
+    for further in (*FURTHER.values(), *REAL.values()):
+        kinds |= further
 
     def bench_of(name):
         if name not in kinds:
@@ -50,7 +53,7 @@ def pytest_generate_tests(metafunc):
         able = [name for name, kind in sorted(PLATFORMS.items()) if all(kind.can(v) is None for v in needed(metafunc))]
         if any(metafunc.definition.iter_markers("scheduler")):
             able = [name for name in able if PLATFORMS[name].RESERVES != "standing"]
-        every = [name for platform in able for name in (platform, *real.get(platform, ()))]
+        every = [name for platform in able for name in (platform, *FURTHER.get(platform, ()), *real.get(platform, ()))]
         metafunc.parametrize("bench", only or every, indirect=True)
 
 

@@ -6,10 +6,11 @@ import requests
 
 
 class Rest:
-    """Calls one site as one user, version 0.0.38 unless the path says otherwise."""
+    """Calls one site as one user, in the version of its release unless the path says otherwise."""
 
     def __init__(self, lab, name: str, user: str = "brain", **claims):
         self.lab, self.site = lab, lab.site(name)
+        self.version = {"22.05": "v0.0.38", "24.11": "v0.0.42"}[self.site.info()["settings"]["release"]]
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.verify = str(lab.config / "ca.pem")
@@ -23,8 +24,8 @@ class Rest:
         return self.session.request(method, self.site.rest + path, **options)
 
     def call(self, method: str, path: str, body=None, **query) -> tuple[int, dict]:
-        """Return (HTTP status, JSON body); `path` is below ``/slurm/v0.0.38`` unless it begins with a slash."""
-        full = path if path.startswith("/") else f"/slurm/v0.0.38/{path}"
+        """Return (HTTP status, JSON body); `path` is below ``/slurm/<version>`` unless it begins with a slash."""
+        full = path if path.startswith("/") else f"/slurm/{self.version}/{path}"
         answer = self.raw(method, full, json=body, params=query) if body is not None else self.raw(
             method, full, params=query)  # fmt: skip
         return answer.status_code, answer.json()
@@ -33,7 +34,7 @@ class Rest:
         return self.call("GET", path, **query)
 
     def db(self, path: str, **query) -> tuple[int, dict]:
-        return self.call("GET", f"/slurmdb/v0.0.38/{path}", **query)
+        return self.call("GET", f"/slurmdb/{self.version}/{path}", **query)
 
     def job_body(self, script: str = "exit 0", **job) -> dict:
         job = {"name": "t", "environment": {"PATH": "/usr/bin:/bin"},
@@ -56,10 +57,15 @@ class Rest:
         """Poll until the job is in one of `states` (default: any final one)."""
         states = states or ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "DEADLINE")
         end = time.monotonic() + seconds
-        while (found := self.job(job_id))["job_state"] not in states:
+        while not _words(found := self.job(job_id)) <= set(states):
             assert time.monotonic() < end, (found["job_state"], found["state_reason"])
             time.sleep(0.02)
         return found
+
+
+def _words(job: dict) -> set[str]:
+    """Return the words of a state: a list, or one word before v0.0.40."""
+    return {job["job_state"]} if isinstance(job["job_state"], str) else set(job["job_state"])
 
 
 def numbers(body: dict) -> list[int]:

@@ -88,7 +88,7 @@ def test_awx_yml_makes_everything_and_then_nothing(controller):
     assert user.set_up(server).good().changed == {"localhost": 0}
     assert user.set_up(server, "--check").good().changed == {"localhost": 0}
     names = {one["name"]: one for one in server.call("GET", "job_templates/").json()["results"]}
-    assert set(names) == {f"SuanWang {name}" for name in ("perceive", "watch", "propose", "apply", "release")}
+    assert set(names) == {f"SuanWang {name}" for name in ("perceive", "watch", "propose", "apply", "release", "quota")}
     assert {one["forks"] for one in names.values()} == {60}
     (source,) = server.call("GET", "inventory_sources/").json()["results"]
     assert source["overwrite"] and source["update_on_launch"]
@@ -132,6 +132,16 @@ def test_each_playbook_as_a_job(controller, tmp_path):
     released = server.launch("SuanWang release", extra_vars={"plan": run})
     assert released["status"] == "successful", released["text"]
     assert released["artifacts"]["brain_state"] == "released"
+
+
+def test_limits_as_a_job_with_a_survey(controller, lab):
+    server, user = controller
+    before = lab.site("hunan").counters()["writes"]
+    answers = {"tenant": "demo", "at": "hunan/slurm,centre-a/slurm", "limits": "jobs=33"}
+    shown = server.launch("SuanWang quota", extra_vars=answers, job_type="check", diff_mode=True)
+    assert shown["status"] == "successful" and shown["text"].count("+jobs: 33") == 2, shown["text"]
+    assert [one["state"] for one in shown["artifacts"]["brain_quota"]] == ["changed", "changed"]
+    assert lab.site("hunan").counters()["writes"] == before
 
 
 def test_five_forks_are_refused_with_the_sentence(controller, tmp_path):

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from tests.lab.lab import Lab
+from tests.playbooks.project import Project
+
 PLACES = ["hunan/slurm", "centre-a/slurm"]
 
 
@@ -40,3 +43,16 @@ def test_one_site_that_refuses_does_not_keep_the_other_from_it(put, lab):
     assert writes(lab) == [0, 1]
     lab.site("hunan").heal()
     assert put({"accelerators": 4}).good().changed["localhost"] == 1 and writes(lab) == [1, 1]
+
+
+def test_a_platform_without_the_verb_says_so_and_is_no_failure(tmp_path):
+    with Lab(tmp_path / "lab", sites=["hangzhou-b"], more=True) as lab:
+        user = Project(lab, tmp_path)
+        asked = {"tenant": "demo", "at": "hangzhou-b/aofei,hangzhou-b/cloud", "limits": "cpu=64"}
+        for arguments in (("--check", "--diff"), ()):
+            done = user.play("quota", "-e", json.dumps(asked), *arguments, ANSIBLE_SHOW_CUSTOM_STATS="1").good()
+            assert "cannot set_quota" in done.flat
+            stats = json.loads(done.text.partition("RUN: ")[2].partition("\n\n")[0])
+            held, changed = stats["brain_quota"]
+            assert (held["at"], held["state"]) == ("hangzhou-b/aofei", "held") and "set_quota" in held["message"]
+            assert (changed["at"], changed["state"], changed["message"]) == ("hangzhou-b/cloud", "changed", None)

@@ -1,4 +1,4 @@
-"""Two runs on one link at once keep their planned shares, measured at the site; a third is planned behind them."""
+"""Two runs on one link keep their planned shares, measured at the site; a third is planned later, or elsewhere."""
 
 import json
 import threading
@@ -12,11 +12,11 @@ RATE_GBPS, SHARES, SHARE_KBPS = 0.008, 2, 3_600
 SIZE = 2_700_000
 
 
-def asked(project, name):
+def asked(project, name, sites=("centre-a",)):
     folder = project.folder / name
     task = write_task(
         folder,
-        sites=["centre-a"],
+        sites=list(sites),
         work={"duration_s": 1},
         inputs=[{"name": "data", "uri": "data.bin", "data_level": "public"}],
     )
@@ -50,6 +50,14 @@ def test_two_runs_keep_their_shares_and_a_third_waits(project):
     assert "waits: the link controller->centre-a has 0 of 2 shares free until" in third.flat
     late = project.planned(asked(project, "three"))
     assert move_of(project, late)["start_s"] > 0
+    # One that may run at another site goes there at once, and says why it does not come here.
+    free = asked(project, "four", sites=["centre-a", "hunan"])
+    assert (
+        "move_data to centre-a would wait: the link controller->centre-a has 0 of 2"
+        in project.propose(free).good().flat
+    )
+    elsewhere = move_of(project, project.planned(free))
+    assert (elsewhere["start_s"], elsewhere["link"]) == (0, "controller->hunan")
 
     done = {}
     together = [threading.Thread(target=lambda run=run: done.update({run: project.apply(run)})) for run in runs]

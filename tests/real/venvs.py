@@ -10,6 +10,11 @@ from tests.real import packages
 MAKE_S = 900
 
 
+def there(name):
+    """Return whether the environment `name` is made already."""
+    return (packages.cache() / name / "complete").exists()
+
+
 def python(name, wanted, how):
     """Return the Python of the environment `name`; raise packages.Missing where it cannot be made.
 
@@ -20,7 +25,7 @@ def python(name, wanted, how):
     home = folder / name
     with open(folder / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (home / "complete").exists():
+        if not there(name):
             shutil.rmtree(home, ignore_errors=True)
             _make(home, wanted, how)
     return home / "bin" / "python"

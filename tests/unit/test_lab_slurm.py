@@ -13,7 +13,7 @@ from tests.lab.lab import Lab
 from tests.lab.rest import numbers
 from tests.lab.rest import Rest
 
-FAST = {"pending_s": [0.02, 0.05], "kill_wait": 0.4, "ctld_block_s": 0.1}
+FAST = {"release": "22.05", "pending_s": [0.02, 0.05], "kill_wait": 0.4, "ctld_block_s": 0.1}
 
 
 @pytest.fixture(scope="module")

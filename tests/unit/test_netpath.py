@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The path to an endpoint: policy, who answers, and what is said where nobody does."""
 
+import contextlib
 import dataclasses
 import hashlib
 import re
 import socket
 import ssl
+import types
 from datetime import datetime
 from datetime import UTC
 
@@ -43,7 +45,7 @@ def config(lab):
 
 def look(config, name, **changes):
     site = config.site("centre-a")
-    options = {key: changes.pop(key) for key in ("host_key", "trace", "timeout_s") if key in changes}
+    options = {key: changes.pop(key) for key in ("host_key", "trace", "timeout_s", "probes") if key in changes}
     endpoint = dataclasses.replace(site.endpoint(name), **changes)
     return netpath.survey(site, endpoint, config.folder, **options)
 
@@ -220,14 +222,41 @@ BESIDE = Link("b", "a", rate_gbps=1, rtt_ms=12)
 
 
 def test_what_was_measured_is_laid_over_what_is_declared_while_it_is_fresh():
-    path = Path(reachable=True, rtt_ms=30.0, rate_gbps=0.4, measured_at=T0, rate_measured_at=T0)
+    path = Path(reachable=True, rtt_ms=30.0, loss_pct=20.0, rate_gbps=0.4, measured_at=T0, rate_measured_at=T0)
     far = dataclasses.replace(path, rtt_ms=44.0)
     there, back, beside = measured((THERE, BACK, BESIDE), [("a", path, 900), ("a", far, 900)], "2026-11-25T03:15:00Z")
-    assert (there.rtt_ms, there.rate_gbps, there.measured_at) == (30.0, 0.4, T0)
+    assert (there.rtt_ms, there.loss_pct, there.rate_gbps, there.measured_at) == (30.0, 20.0, 0.4, T0)
     assert (back.rtt_ms, back.rate_gbps) == (30.0, 1), "the rate of the other direction was not tried"
     assert beside == BESIDE
     assert measured((THERE,), [("a", path, 900)], "2026-11-25T03:15:01Z") == (THERE,)
     assert measured((THERE,), [("a", Path(rate_gbps=0.4, measured_at=T0), 900)], T0) == (THERE,), "declared only"
+
+
+@pytest.mark.parametrize(
+    ("answers", "lost"),
+    [((0.4,) * 5, 0.0), ((0.4, None, 0.4, None, 0.4), 40.0), ((1003.0, 0.4, 0.4, 0.4, 0.4), 20.0)],
+)
+def test_what_a_path_loses_is_of_the_handshakes_that_were_tried(config, monkeypatch, answers, lost):
+    """One that takes over a second needed a second packet."""
+    left, closed = list(answers), []
+    connection = contextlib.closing(types.SimpleNamespace(close=lambda: closed.append(1)))
+    connection.close = connection.thing.close
+
+    def connected(endpoint, timeout_s):
+        ms = left.pop(0)
+        return (None, None, TimeoutError()) if ms is None else (connection, ms, None)
+
+    monkeypatch.setattr(netpath, "_connected", connected)
+    monkeypatch.setattr(netpath, "_certificate", lambda *_unused: {})
+    assert look(config, "slurm", probes=5).loss_pct == lost
+    assert left == [] and len(closed) == sum(ms is not None for ms in answers)
+
+
+def test_what_was_not_tried_is_not_known_and_what_does_not_answer_loses_all(config):
+    assert look(config, "slurm").loss_pct is None
+    assert look(config, "slurm", port=1, probes=5).loss_pct == 100.0
+    (row,) = [one for one in ask(config)["paths"] if one["endpoint"] == "slurm"]
+    assert row["loss_pct"] == 0.0
 
 
 def test_a_measured_rate_never_raises_what_we_may_use():
@@ -241,7 +270,7 @@ def test_perception_says_where_a_path_stops(config, monkeypatch):
     hop = Hop(2, "198.51.100.1", 9.0)
     silent = netpath.Survey("slurm", "https", "internet", "127.20.0.1", 1, "well-known", False, "connect",
                             "nothing answers", stops_at=hop)  # fmt: skip
-    monkeypatch.setattr(perception, "survey", lambda *_: silent)
+    monkeypatch.setattr(perception, "survey", lambda *_unused, **_options: silent)
     with pytest.raises(BrainError, match=r"127.20.0.1:1 \(via internet\); the path stops at 198.51.100.1, hop 2"):
         perception.read_endpoint(config, site, endpoint, T0)
     path = perception.measured_path(config, site, endpoint, T0)

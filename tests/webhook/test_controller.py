@@ -20,8 +20,13 @@ from tests.webhook.test_kills import ENDS
 from tests.webhook.test_kills import judge
 from tests.webhook.test_kills import struck
 from tests.webhook.test_kills import Stubborn
+from tests.webhook.test_limits import ended
+from tests.webhook.test_limits import outcomes
 
-KINDS = ("perceive", "watch", "apply", "release")
+#: Template → what its survey asks, besides the launch's mark.
+KINDS = {
+    "perceive": (), "watch": ("for_s",), "apply": ("plan",), "release": ("plan",), "quota": ("tenant", "at", "limits"),
+}  # fmt: skip
 #: Answers of launches that are lost in the kill test.
 LOST = max(2, COUNT // 5)
 _SURVEY = {"type": "text", "required": False, "default": "", "min": 0, "max": 1024}
@@ -53,15 +58,16 @@ def furnish(server, config, state):
         "inventory_sources", name="fleet", inventory=fleet, source="scm", source_project=project, credential=credential,
         source_path="inventories/lab/fleet.brain.yml", overwrite=True, update_on_launch=True,
     )  # fmt: skip
-    for name in KINDS:
+    for name, words in KINDS.items():
         asks = {"ask_job_type_on_launch": True, "ask_diff_mode_on_launch": True, "survey_enabled": True}
         template = make(
             "job_templates", name=f"SuanWang {name}", project=project, playbook=f"playbooks/{name}.yml", forks=60,
             inventory=fleet if name == "perceive" else plans, allow_simultaneous=True, **asks,
         )  # fmt: skip
-        words = ("brain_launch",) if name in ("perceive", "watch") else ("plan", "brain_launch")
-        spec = [{**_SURVEY, "question_name": word, "variable": word} for word in words]
-        spec += [{**_SURVEY, "question_name": "for_s", "variable": "for_s", "type": "integer"}] * (name == "watch")
+        spec = [
+            {**_SURVEY, "question_name": word, "variable": word, "type": "integer" if word == "for_s" else "text"}
+            for word in (*words, "brain_launch")
+        ]
         server.call("POST", f"job_templates/{template}/survey_spec/", {"name": "", "description": "", "spec": spec})
         server.call("POST", f"job_templates/{template}/credentials/", {"id": credential})
 
@@ -147,6 +153,23 @@ def test_a_cancelled_run_is_cancelled_there_and_given_back(backed, lab):
     requester.wait(f"tasks/{run}", ("cancelled",), bad=("failed", "succeeded"))
     assert [job["status"] for job in jobs(server)] == ["canceled"]
     assert [job["status"] for job in jobs(server, "SuanWang release")] == ["successful"]
+
+
+def test_limits_are_tried_and_pushed_by_jobs(backed, lab):
+    service, server = backed
+    lab.site("hunan").set(limits={"demo": {"grp_tres": {"gres/npu": 16}}})
+    operator, before = service.log_in("operator"), lab.site("hunan").counters()["writes"]
+    asked = {"tenant": "demo", "at": ["hunan/slurm"], "limits": {"accelerators": 8, "jobs": 20}}
+    trial = operator.post("limits", 202, **asked)["id"]
+    tried = ended(operator, trial)
+    assert outcomes(tried["tried"]) == {"hunan/slurm": "changed"} and "+accelerators: 8" in tried["diff"]
+    assert lab.site("hunan").counters()["writes"] == before
+    for _again in range(2):
+        operator.post(f"limits/{trial}/push", 202)
+    assert outcomes(ended(operator, trial, "pushed")["pushed"]) == {"hunan/slurm": "changed"}
+    assert lab.site("hunan").counters()["writes"] == before + 1
+    (job,) = jobs(server, "SuanWang quota")
+    assert job["status"] == "successful" and job["artifacts"]["brain_quota"][0]["state"] == "changed"
 
 
 @pytest.mark.parametrize("part", ["launcher", "run process"])

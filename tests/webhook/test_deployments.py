@@ -1,5 +1,7 @@
 """What deployments keep: told before their lease ends, ended once when it is over, put off by operators, counted."""
 
+import json
+
 import pytest
 
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
@@ -217,3 +219,26 @@ def test_the_page_shows_it_to_whom_it_concerns(app, desk):
 
 def test_the_launcher_does_it():
     assert {deployments.end_overdue, deployments.settle} <= set(chores.SELDOM)
+
+
+def test_it_is_ended_in_the_journal_of_its_newest_plan_though_an_older_one_keeps_it(desk, settings):
+    """release.yml writes to the newest plan that was applied, even where that made nothing."""
+    old = stands(desk, ago_s=25 * HOUR)
+    newer = stands(desk, ago_s=25 * HOUR, moves=("propose", "confirm", "approve", "start", "fail"))
+    lines = [event for event in desk.store.journal(newer.id) if event["event"] == "loaded"]
+    path = desk.store.journal_path(newer.id)
+    path.write_text(
+        "".join(f"{json.dumps(one)}\n" for one in [*lines, {**lines[0], "event": "closed", "state": "failed"}])
+    )
+    (there,) = leases.standing(desk.store)
+    assert (there.run, there.keeps) == (newer.id, old.id)
+    deployments.end_overdue(desk)
+    (launch,) = launches(desk, newer)
+    with desk.database.write() as session:
+        database.move(session, session.get(Launch, launch.id), "claim", desk.now(), attempts=1)
+    given_back(desk, newer)
+    finish(settings, desk.database, launch, {"exit_code": 0, "cancelled": False})
+    assert [one.state for one in launches(desk, newer)] == ["succeeded"] and leases.standing(desk.store) == []
+    deployments.settle(desk)
+    with desk.database.read() as session:
+        assert session.get(Holding, old.id).settled_at

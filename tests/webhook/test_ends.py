@@ -7,8 +7,11 @@ from webhook import database
 from webhook.desk import chores
 from webhook.models import Launch
 from webhook.models import Task
+from webhook.runs import controller
 from webhook.runs.ends import broke_off
 from webhook.runs.ends import finish
+from webhook.runs.folder import Folder
+from webhook.runs.follower import Follower
 
 
 def approved(desk, start_by="2099-01-01T00:00:00Z", moves=("propose", "confirm", "approve")):
@@ -103,3 +106,27 @@ def test_what_can_no_longer_start_expires_and_what_has_begun_does_not(desk):
         "expired", "expired", "approved", "approved",
     ]  # fmt: skip
     assert launch_of(desk, queued, claim=False).state == "cancelled"
+
+
+# -- jobs of a controller ----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("status", "why", "came_to_its_end", "code"),
+    [
+        ("successful", "", True, 0),
+        ("failed", "", True, 1),
+        ("failed", "", False, None),  # its playbook was killed: begun again
+        ("failed", "Previous Task Failed", False, 1),
+        ("error", "", False, None),
+        ("canceled", "", False, None),
+    ],
+)
+def test_a_job_whose_playbook_did_not_come_to_its_end_was_killed(tmp_path, status, why, came_to_its_end, code):
+    follower, left = Follower(Folder(tmp_path)), {"brain_quota": []}
+    follower.event({"event": "runner_on_failed", "stdout": "fatal: ...", "event_data": {"artifact_data": {"x": 1}}})
+    if came_to_its_end:
+        follower.event({"event": "playbook_on_stats", "stdout": "PLAY RECAP", "event_data": {"artifact_data": left}})
+    ended = {"id": 7, "status": status, "job_explanation": why, "artifacts": left}
+    found = controller._result(ended, follower)
+    follower.close()
+    assert found == {"exit_code": code, "cancelled": status == "canceled", "job": 7, "stats": left}
+    assert follower.stats == (left if came_to_its_end else {})

@@ -10,7 +10,8 @@ from webhook import rights
 from webhook.config import ROLES
 
 VALUES = {"run": "0" * 26, "proposal": "1" * 26, "token_id": "2" * 26, "path": "a/b", "source": "none", "filename": "x",
-          "notice": "3" * 26, "sha256": "4" * 64, "trial": "5" * 26}  # fmt: skip
+          "notice": "3" * 26, "sha256": "4" * 64, "trial": "5" * 26,
+          "tenant": "demo", "name": "none"}  # fmt: skip
 
 
 def routes(app):
@@ -55,11 +56,12 @@ def test_every_route_refuses_every_role_that_its_row_does_not_name(app, role):
 
 def test_a_deed_without_the_csrf_token_is_refused(app):
     who = browser(app, roles=ROLES)
+    wrong = who.csrf[:-1] + ("x" if who.csrf[-1] != "x" else "y")
     for endpoint, method, address in routes(app):
         if method in ("POST", "DELETE") and rights.ROUTES[endpoint] not in (rights.SIGNED, rights.EVERYONE):
             answer = who.call(method, address, csrf=False)
             assert answer.status_code == 403 and b"CSRF" in answer.data, endpoint
-            answer = who.call(method, address, csrf=False, headers={"X-CSRF-Token": who.csrf[:-1] + "x"})
+            answer = who.call(method, address, csrf=False, headers={"X-CSRF-Token": wrong})
             assert answer.status_code == 403, endpoint
 
 
@@ -85,7 +87,8 @@ def test_every_answer_carries_its_headers(app):
 def test_no_page_needs_what_the_policy_forbids(app):
     """Inline styles, handlers and scripts would be dropped by the browser: none is written."""
     who = browser(app, roles=ROLES)
-    for address in ("/", "/login", "/tasks", "/tasks/new", "/tasks/new?yaml=1", "/account", "/docs", "/audit", "/runs"):
+    for address in ("/", "/login", "/tasks", "/tasks/new", "/tasks/new?yaml=1", "/account", "/docs", "/audit", "/runs",
+                    "/limits"):  # fmt: skip
         text = who.get(address).get_data(as_text=True)
         assert "<h1" in text, address
         for forbidden in (" style=", "<style", "onclick=", "javascript:", "<script>", 'src="http', 'href="http'):

@@ -1,5 +1,8 @@
 """Limits at the sites: tried and shown, pushed once, told site by site; and what a platform has no verb for."""
 
+import contextlib
+import os
+import signal
 import time
 
 import pytest
@@ -8,6 +11,7 @@ from ansible_collections.suanwang.brain.plugins.filter import quota_outcomes
 from tests.lab.service import ServiceError
 from tests.webhook.people import browser
 from tests.webhook.people import said
+from tests.webhook.striking import processes
 from webhook import database
 from webhook.api import limits as api
 from webhook.models import Entry
@@ -89,6 +93,24 @@ def test_one_site_that_refuses_says_so_and_keeps_no_other_from_it(operator, lab)
     assert "accounting" in page and "/push" not in page and "hx-trigger" not in page
 
 
+@pytest.mark.parametrize("part", ["launcher", "run process", "playbook"])
+def test_a_push_whose_process_dies_is_carried_to_its_end(operator, service, lab, part):
+    trial, before = tried(operator)["id"], writes(lab)
+    operator.post(f"limits/{trial}/push", 202)
+    struck, until = [], time.monotonic() + 60
+    while not struck and time.monotonic() < until:
+        if operator.get(f"limits/{trial}")["pushed"]["state"] == "running":
+            struck = processes(service.state)[part]
+    for pid in struck:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    pushed = ended(operator, trial, "pushed")["pushed"]
+    assert struck and pushed["state"] == "succeeded", pushed
+    # A limit that was set before the death is found as it is by the next one.
+    assert set(outcomes(pushed)) == set(PLACES) and set(outcomes(pushed).values()) <= {"changed", "same"}
+    assert writes(lab) == [count + 1 for count in before]
+
+
 def test_what_is_wrong_is_refused_before_anything_begins(app, desk):
     operator = browser(app, "operator@lab.invalid", ("operator",))
     for changes, status in (
@@ -134,6 +156,10 @@ def test_pages_say_what_is_held_in_our_ledger(app, desk):
     held = {"at": PLACES[0], "state": "held", "message": "<b>it cannot</b>"}
     has_tried(desk, trial, [held, {"at": PLACES[1], "state": "changed", "message": None}], desk.now())
     page = operator.get(f"/limits/{trial}").get_data(as_text=True)
+    assert "nothing limits it" in page
+    operator.post("/api/v1/quotas", {"tenant": "demo", "person": None, "resource": "card_s", "amount": 7200})
+    page = operator.get(f"/limits/{trial}").get_data(as_text=True)
+    assert "nothing limits it" not in page
     assert "held in our ledger" in page and "&lt;b&gt;it cannot" in page and f"/limits/{trial}/push" in page
     auditor = browser(app, "auditor@lab.invalid", ("auditor",)).get(f"/limits/{trial}").get_data(as_text=True)
     assert "由本系统账本控制" in auditor and f"/limits/{trial}/push" not in auditor

@@ -56,6 +56,7 @@ class Link(Out):
     target: str
     rate_gbps: float | None = None
     rtt_ms: float | None = None
+    loss_pct: float | None = None
     fen_gib: float | None = None
     measured_at: Time | None = None
     age_s: int | None = None

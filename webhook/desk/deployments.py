@@ -58,8 +58,8 @@ def extend(desk, caller, tenant, name, hours):
     there, now = _there(desk, caller, tenant, name), desk.now()
     until = leases.prolonged(there, hours, now)
     with desk.database.write() as session:
-        row = _task(session, there)
         _not_ending(session, there)
+        row = _task(session, there.keeps)
         _folder, plan = desk.plan(row.digest)
         more_s = round(clock.seconds_between(there.until, until))
         ledger.hold_more(session, row, plan, desk.store.estimate(row.digest), more_s, now)
@@ -75,7 +75,7 @@ def end(desk, caller, tenant, name):
     """Give everything of a deployment back; return the launch."""
     there = _there(desk, caller, tenant, name)
     with desk.database.write() as session:
-        row = _task(session, there)
+        row = _task(session, there.run)
         if caller.principal != row.requester and not caller.has("operator", "admin"):
             raise Denied("only who asked, and operators, end a deployment")
         _not_ending(session, there)
@@ -118,7 +118,7 @@ def settle(desk):
 
 def _due(desk, there, now):
     with desk.database.write() as session:
-        row = _task(session, there)
+        row = _task(session, there.run)
         if _is_done(session, there, now) or _changing(session, desk, there):
             return
         if there.state(now) == "overdue":
@@ -163,8 +163,8 @@ def _there(desk, caller, tenant, name):
     raise Missing(say("nothing of a deployment {name} stands", name=f"{tenant}/{name}"))
 
 
-def _task(session, there):
-    row = session.get(Task, there.run)
+def _task(session, run):
+    row = session.get(Task, run)
     if row is None:
         raise Clash("it was made without this service: release.yml and lease.yml on the shell are for it")
     return row

@@ -1,6 +1,7 @@
 """What stays after a run: services that answer and machines, where they are reached on both sides of a NAT, until when.
 
-From the journal's newest word of each since everything was last given back, the plan, and the site files.
+From the journal's newest word of each since everything was last given back, the plan, and the site files. `stays`:
+component → leases.Stay, what the leases of the store say of it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _MEASURED = ("component", "url", "replicas", "requests", "median_ms", "worst_ms"
 
 
 def services(config, plan, events, stays):
-    """Return one mapping a service that answered. stays: component → leases.Stay.
+    """Return one mapping a service that answered.
 
     component, pool, url (as we reach it), inside (the same behind the site's NAT, one a machine of its balancer),
     replicas that answer of `asked`, requests made, median_ms and worst_ms of them, status of the last; lease_until,

@@ -60,7 +60,9 @@ def try_():
 def _known(trial):
     found = api.full(limits.show(desk(), caller(), trial))
     runs = [found.tried, *([found.pushed] if found.pushed else [])]
-    return {"found": found, "names": NAMES, "tried": TRIED, "pushed": PUSHED,
+    held = any(one.state == "held" for one in found.tried.outcome or ())
+    limited = any(one["tenant"] == found.tenant for one in quotas.index(desk(), caller()))
+    return {"found": found, "names": NAMES, "tried": TRIED, "pushed": PUSHED, "free": held and not limited,
             "ended": all(one.state in LAUNCH_ENDS for one in runs)}  # fmt: skip
 
 

@@ -61,8 +61,10 @@ def broke_off(settings, row, result):
 def _judge(settings, row, result):
     """Return (event of the launch, sentence or None)."""
     if result.get("lost"):
-        died, said = say("its process died {n} times", n=row.attempts), _said(settings, row)
-        return "lose", join(": ", [died, words(said)]) if said else died
+        said = _said(settings, row)
+        if said is None:
+            return "lose", say("its process died {n} times", n=row.attempts)
+        return "lose", say("its process died {n} times: {said}", n=row.attempts, said=said)
     if result["cancelled"]:
         return "cancel", say("interrupted")
     code, said = result["exit_code"], None

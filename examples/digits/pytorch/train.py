@@ -21,6 +21,7 @@ def device():
 def main():
     parameters = json.loads(os.environ.get("SWB_PARAMETERS", "{}"))
     steps, step_size = int(parameters.get("steps", 2000)), float(parameters.get("step_size", 0.5))
+    torch.manual_seed(int(parameters.get("seed", 0)))
     rows = np.loadtxt(os.environ["SWB_INPUT_DIGITS"], delimiter=",", dtype=np.int64, ndmin=2)
     where = device()
     print(f"torch {torch.__version__} on {where}", flush=True)
@@ -38,6 +39,9 @@ def main():
             print("swb-progress " + json.dumps(progress), flush=True)
     w, b = layer.weight.detach().cpu().numpy().T, layer.bias.detach().cpu().numpy()
     np.savez(os.path.join(os.environ["SWB_OUTPUT_DIR"], "model.npz"), W=w, b=b)
+    metrics = {"framework": "pytorch", "version": torch.__version__, "device": str(where), **progress}
+    with open(os.path.join(os.environ["SWB_OUTPUT_DIR"], "metrics.json"), "w") as file:
+        json.dump(metrics, file)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ reaches a handler (no headers, unknown URL, method, type) is text/plain.
 from dataclasses import dataclass
 from dataclasses import field
 
-RELEASE = "22.05.8"
+RELEASE, NEWER = "22.05.8", "24.11.5"
 NO_VAL = 4294967294
 #: numbers of slurm/slurm_errno.h with slurm_strerror's text
 TEXT = {
     -1: "Unspecified error",
+    1: "Operation not permitted",
     1007: "Protocol authentication error",
     1900: "Unexpected message received",
     1800: "Unable to contact slurm controller (connect failure)",
@@ -25,6 +26,7 @@ TEXT = {
     2015: "Requested partition configuration not available now",
     2017: "Invalid job id specified",
     2018: "Invalid node name specified",
+    2019: "I/O error writing script/environment to file",
     2021: "Job/step already completing or completed",
     2029: "Invalid feature specification",
     2042: "Job is in held state",
@@ -38,6 +40,7 @@ TEXT = {
     2066: "Invalid qos specification",
     2068: "Required node not available (down, drained or reserved)",
     2070: "Required partition not available (inactive or drain)",
+    2072: "Invalid generic resource (gres) specification",
     2101: "Duplicate reservation name",
     2102: "Requested nodes are busy",
     2103: "Requested reservation overlaps with another reservation",
@@ -49,6 +52,7 @@ TEXT = {
     9001: "Failure during parsing",
     9002: "Jobs description entry not found, expected dictionary or list",
     9003: "Nothing found",
+    9202: "Unable to convert Data type",
 }
 #: only these become HTTP 400; every other number is a 500, whatever it means
 BAD_REQUEST = {9001, 9002}

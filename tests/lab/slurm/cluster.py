@@ -24,6 +24,7 @@ DEFAULTS = {
     "minute_s": 60.0,  # tests shorten a minute of time_limit
     "ctld_block_s": 9.0,  # a call to a dead controller blocks this long before it fails
     "utf8_database": True,  # False: a database of another character set turns names into ??
+    "release": "22.05",  # of slurmrestd: 22.05 or 24.11
     "job_comment": False,  # AccountingStoreFlags=job_comment
 }
 
@@ -34,7 +35,7 @@ class Cluster:
         self.name = hardware["cluster"]
         self.conf = folder / "etc" / "slurm.conf"
         self.spool = folder / "spool"
-        self.settings = dict(DEFAULTS)
+        self.settings = {**DEFAULTS, "release": hardware.get("release", DEFAULTS["release"])}
         self.lock = threading.RLock()
         self.wake = threading.Condition(self.lock)
         self.nodes = machines.build(hardware)

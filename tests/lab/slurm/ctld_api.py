@@ -20,6 +20,7 @@ class Request:
     def __init__(self, method, version, query, body, user, argument=""):
         self.method, self.version, self.query = method, version, query
         self.body, self.user, self.argument = body, user, argument
+        self.over = False  # a DELETE of what had ended already
 
 
 def wrap(request: Request, errors: list, status: int, **content) -> Answer:
@@ -176,6 +177,7 @@ def _job_delete(cluster, request: Request) -> Answer:
                 f"{answers.TEXT[number]}")  # fmt: skip
         return wrap(request, [answers.error(number, text, "slurm_kill_job")], 500)
     if found.final or found.flags:
+        request.over = True
         return wrap(request, [], 200)
     if name and number not in (signal.SIGKILL, signal.SIGTERM):
         launch.send(found, number)

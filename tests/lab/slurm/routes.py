@@ -1,4 +1,7 @@
-"""From a URL to a handler, in slurmrestd's order: headers, path, method, mime types, then the handler."""
+"""From a URL to a handler, in slurmrestd's order: headers, path, method, mime types, then the handler.
+
+A cluster whose setting `release` is 24.11 is answered for by `newer`, over the same handlers.
+"""
 
 import re
 from urllib.parse import parse_qsl
@@ -8,10 +11,11 @@ from urllib.parse import urlsplit
 from tests.lab.slurm import answers
 from tests.lab.slurm import ctld_api
 from tests.lab.slurm import dbd_api
+from tests.lab.slurm import newer
 from tests.lab.slurm import tokens
 from tests.lab.slurm.answers import Answer
 
-VERSIONS = (36, 37, 38)
+VERSIONS = {"22.05": (36, 37, 38), "24.11": newer.VERSIONS}
 READ = ("GET",)
 #: path below the version → (methods, handler)
 SLURM = {
@@ -37,10 +41,10 @@ URL = re.compile(r"^/(slurm|slurmdb)/v0\.0\.(\d+)/(.+?)/?$")
 OPENAPI = ("/openapi", "/openapi/v3", "/openapi.json")
 
 
-def _lookup(path: str):
-    """Return (methods, handler, version, argument), None for a URL that is not served."""
+def _lookup(path: str, served: tuple):
+    """Return (plugin, pattern, methods, handler, version, argument), None for a URL that is not served."""
     match = URL.match(path)
-    if not match or int(match[2]) not in VERSIONS:
+    if not match or int(match[2]) not in served:
         return None
     table = SLURM if match[1] == "slurm" else SLURMDB
     version, rest = int(match[2]), match[3]
@@ -48,20 +52,20 @@ def _lookup(path: str):
     for pattern in (rest, f"{noun}/{{name}}" if slash and "/" not in argument else ""):
         if pattern in table and not (version < 37 and pattern in SINCE_37):
             methods, handler = table[pattern]
-            return methods, handler, version, argument if pattern != rest else ""
+            return match[1], pattern, methods, handler, version, argument if pattern != rest else ""
     return None
 
 
-def openapi() -> dict:
+def openapi(served: tuple) -> dict:
     """The description, as far as version discovery reads it: the keys of ``paths``."""
     paths: dict = {}
     for prefix, table in (("slurm", SLURM), ("slurmdb", SLURMDB)):
-        for version in VERSIONS:
+        for version in served:
             for path, (methods, _) in table.items():
                 if not (prefix == "slurm" and version < 37 and path in SINCE_37):
                     full = f"/{prefix}/v0.0.{version}/{path}"
                     paths[full] = {method.lower(): {"responses": {}} for method in methods}
-    info = {"title": "Slurm Rest API", "version": "0.0.38"}
+    info = {"title": "Slurm Rest API", "version": f"0.0.{max(served)}"}
     return {"openapi": "3.0.2", "info": info, "paths": paths}
 
 
@@ -69,15 +73,16 @@ def answer(cluster, key: bytes, method: str, target: str, headers, body: bytes,
            expired: bool = False) -> Answer:  # fmt: skip
     """Answer one request; `headers` is looked up without case."""
     name, token = headers.get("X-SLURM-USER-NAME"), headers.get("X-SLURM-USER-TOKEN")
+    release = cluster.settings["release"]
     if not name or not token:  # Authorization: Bearer is not read in 22.05
         return answers.text(401, "Authentication failure")
     parts = urlsplit(target)
     if parts.path.rstrip("/") in OPENAPI:
-        return Answer(200, openapi())  # any token that is not empty will do
-    found = _lookup(parts.path)
+        return Answer(200, openapi(VERSIONS[release]))  # any token that is not empty will do
+    found = _lookup(parts.path, VERSIONS[release])
     if found is None:
         return answers.text(404, "Unable find requested URL")
-    methods, handler, version, argument = found
+    plugin, pattern, methods, handler, version, argument = found
     if method not in methods:
         return answers.text(405, "Requested REST method is not defined at URL")
     accept = headers.get("Accept", "*/*")
@@ -89,4 +94,6 @@ def answer(cluster, key: bytes, method: str, target: str, headers, body: bytes,
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     request = ctld_api.Request(method, version, query, body, user, unquote(argument))
     with cluster.lock:
-        return handler(cluster, request)
+        if release == "22.05":
+            return handler(cluster, request)
+        return newer.answer(cluster, plugin, pattern.removesuffix("/{name}"), handler, request)

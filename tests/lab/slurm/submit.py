@@ -16,8 +16,11 @@ SCRIPT_LIMIT = 4 << 20
 SLURMRESTD_CWD = "/proc"  # stands for "/" of a system service: no job can write there, whoever runs the lab
 
 
-def make(cluster, user: str, script: str, wanted: dict) -> tuple[Job, int]:
-    """Return the new job and the number of a note (0: none); SlurmError if it is refused."""
+def make(cluster, user: str, script: str, wanted: dict, lenient: bool = True) -> tuple[Job, int]:
+    """Return the new job and the number of a note (0: none); SlurmError if it is refused.
+
+    lenient: more than the whole partition has waits for ever, as 22.05 lets it; else it is 2014.
+    """
     if len(script.encode()) > SCRIPT_LIMIT:
         raise SlurmError(2012)
     partition = wanted.get("partition") or next(iter(cluster.partitions))
@@ -50,6 +53,8 @@ def make(cluster, user: str, script: str, wanted: dict) -> tuple[Job, int]:
     job.priority = 0 if job.held else 4294901760 - job.job_id
     job.ready_at = time.time() + random.uniform(*cluster.settings["pending_s"])
     number = _refusal(cluster, job, row)
+    if not number and not lenient and not job.held and scheduler.too_large(cluster, job):
+        number = 2014
     if number == 2014:
         _keep_failed(cluster, job)
     if number:

@@ -28,6 +28,10 @@ from .errors import Invalid
 from .resources import Hop
 
 CONNECT_S = 3.0
+#: The kernel asks again for a connection after one second: what takes longer lost a packet.
+ASKS_AGAIN_S = 1.0
+#: How many handshakes tell what a path loses.
+PROBES = 5
 _REFUSED = "it refuses the connection: the address answers, but nothing listens there, or a filter refuses"
 
 
@@ -36,7 +40,8 @@ class Survey:
     """What was found. Unknown is None.
 
     phase: where it ended: connect, tls or host_key; None where all is well. error: why, a sentence without its full
-    stop. rtt_ms: of the TCP handshake. identity: SHA-256 of the certificate (hex) or host key (as OpenSSH shows it).
+    stop. rtt_ms: of the TCP handshake. loss_pct: of the handshakes tried, those that failed or needed a second packet.
+    identity: SHA-256 of the certificate (hex) or host key (as OpenSSH shows it).
     expires_at: when the certificate ends. hops, stops_at: routers on the way, asked only where nothing answered or
     they were wanted; hops_note: why none are known.
     """
@@ -51,6 +56,7 @@ class Survey:
     phase: str | None = None
     error: str | None = None
     rtt_ms: float | None = None
+    loss_pct: float | None = None
     identity: str | None = None
     expires_at: str | None = None
     hops: tuple[Hop, ...] | None = None
@@ -67,11 +73,12 @@ class Survey:
         return self.error
 
 
-def survey(site, endpoint, folder, *, host_key=False, trace=False, timeout_s=CONNECT_S):
+def survey(site, endpoint, folder, *, host_key=False, trace=False, timeout_s=CONNECT_S, probes=1):
     """Return the Survey of an endpoint; raise Refused or Invalid where the site's policy forbids to look.
 
     site, endpoint: records of sites.py. folder: the config folder, for certificates and host keys. host_key: ask an
     SSH server who it is, which costs it a key exchange. trace: find the routers although the endpoint answers.
+    probes: TCP handshakes in all; one says nothing of what is lost on the way.
     Through a proxy only the proxy can be tried, so neither round trip nor hops are known there.
     """
     found = {
@@ -84,6 +91,8 @@ def survey(site, endpoint, folder, *, host_key=False, trace=False, timeout_s=CON
     }
     connection, rtt_ms, error = _connected(endpoint, timeout_s)
     found |= {"reachable": error is None, "rtt_ms": None if endpoint.proxy else rtt_ms}
+    if probes > 1 and not endpoint.proxy:
+        found["loss_pct"] = 100.0 if error is not None else _loss_pct(endpoint, rtt_ms, probes)
     if error is not None:
         found |= {"phase": "connect", "error": _words(error)}
     else:
@@ -110,6 +119,17 @@ def _connected(endpoint, timeout_s):
     except OSError as error:
         return None, None, error
     return connection, round((time.perf_counter() - started) * 1000, 3), None
+
+
+def _loss_pct(endpoint, first_ms, probes):
+    """Return the share of handshakes that lost a packet, the first of them done already."""
+    lost = int(first_ms > ASKS_AGAIN_S * 1000)
+    for _unused in range(probes - 1):
+        connection, _rtt_ms, error = _connected(endpoint, ASKS_AGAIN_S)
+        if error is None:
+            connection.close()
+        lost += int(error is not None)
+    return round(100 * lost / probes, 1)
 
 
 def _words(error):

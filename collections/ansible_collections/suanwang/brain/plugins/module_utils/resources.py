@@ -180,6 +180,10 @@ class Runtime:
     launch: tuple[str, ...] = ()
     image: str | None = None
 
+    def has_version(self, asked):
+        """Return whether `asked` is its version or the beginning of it, as 2.4 is of 2.4.1; one not stated fits."""
+        return not asked or not self.version or f"{self.version}.".startswith(f"{asked}.")
+
 
 @dataclass(frozen=True)
 class Alarm:

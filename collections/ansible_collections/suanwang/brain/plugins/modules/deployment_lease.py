@@ -44,14 +44,15 @@ EXAMPLES = r"""
 RETURN = r"""
 standing:
   description:
-    - What stands of the deployment, and until when. C(run) is that of its newest plan, C(lease_s) the longest of its
-      leases, C(pool_of) says where each component is.
+    - What stands of the deployment, and until when. C(run) is that of its newest plan, C(keeps) the newest of which
+      something stands, C(lease_s) the longest of its leases, C(pool_of) says where each component is.
   returned: success
   type: dict
   sample:
     tenant: demo
     deployment: web
     run: 01kb1m8q4yv2s0g6f3n5r7t9wz
+    keeps: 01kb1m8q4yv2s0g6f3n5r7t9wz
     since: "2026-11-25T03:26:58Z"
     until: "2026-11-28T03:26:58Z"
     lease_s: 172800

@@ -88,6 +88,7 @@ paths:
       phase: connect
       error: "nothing answers: no connection came about in time; the path stops at 198.51.100.1, hop 2"
       rtt_ms: null
+      loss_pct: 100.0
       identity: null
       expires_at: null
       hops:

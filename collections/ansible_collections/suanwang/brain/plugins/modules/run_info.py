@@ -69,6 +69,7 @@ deployments:
       deployment: web
       state: standing
       run: 01kaz4m6q3h8v0c9t2x5r7n1de
+      keeps: 01kaz4m6q3h8v0c9t2x5r7n1de
       since: '2026-11-25T03:41:10Z'
       until: '2026-11-26T03:41:10Z'
       lease_s: 86400

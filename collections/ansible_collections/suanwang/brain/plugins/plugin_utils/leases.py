@@ -46,14 +46,16 @@ class Stay:
 
 @dataclass(frozen=True)
 class Standing:
-    """A deployment of which something stands. run: of its newest plan. until: when the last of its leases ends.
+    """A deployment of which something stands. run: of its newest plan that was applied, in whose journal it is ended.
 
-    lease_s: the longest of its leases. pool_of: component → the pool where it is.
+    keeps: the newest run of which something stands. until: when the last of its leases ends. lease_s: the longest of
+    them. pool_of: component → the pool where it is.
     """
 
     tenant: str
     deployment: str
     run: str
+    keeps: str
     since: str
     until: str
     lease_s: int
@@ -72,10 +74,8 @@ class Standing:
 def stays(store):
     """Return every Stay that the store's journals tell of, in the order in which they began."""
     told = {}
-    for run in reversed(store.runs()):
-        plan = _keeping(store, run)
-        if plan is not None:
-            told.setdefault((plan["tenant"], plan["deployment"]), []).extend(_told(plan, store.journal(run)))
+    for plan, events in _applied(store):
+        told.setdefault((plan["tenant"], plan["deployment"]), []).extend(_told(plan, events))
     found = [
         stay for _key, events in sorted(told.items()) for stay in _followed(sorted(events, key=lambda one: one[0]))
     ]
@@ -84,18 +84,18 @@ def stays(store):
 
 def standing(store):
     """Return a Standing a deployment of which something stands, the one that ends first first."""
-    groups = {}
+    groups, newest = {}, {(plan["tenant"], plan["deployment"]): plan["run"] for plan, _events in _applied(store)}
     for stay in stays(store):
         if stay.ended is None:
             groups.setdefault((stay.tenant, stay.deployment), []).append(stay)
     found = []
     for (tenant, deployment), there in groups.items():
-        newest = max(stay.run for stay in there)
         found.append(
             Standing(
                 tenant,
                 deployment,
-                newest,
+                newest[tenant, deployment],
+                max(stay.run for stay in there),
                 min(stay.since for stay in there),
                 max(stay.until for stay in there),
                 max(stay.lease_s for stay in there),
@@ -141,6 +141,15 @@ def prolonged(there, lease_h, now):
 def prolong(store, there, until, by, now):
     """Put the end of a Standing's leases off, in the journal of its newest run."""
     store.note(there.run, {"at": now, "component": None, "event": "lease", "until": until, "by": by})
+
+
+def _applied(store):
+    """Yield (plan, events) of the runs that keep something and were ever applied, oldest first."""
+    for run in reversed(store.runs()):
+        plan = _keeping(store, run)
+        events = store.journal(run) if plan is not None else ()
+        if events:
+            yield plan, events
 
 
 def _keeping(store, run):

@@ -21,6 +21,7 @@ from ..module_utils import hostvars
 from ..module_utils import sites
 from ..module_utils.errors import BrainError
 from ..module_utils.errors import Unreachable
+from ..module_utils.netpath import PROBES
 from ..module_utils.netpath import survey
 from ..module_utils.plain import from_plain
 from ..module_utils.plain import to_plain
@@ -286,11 +287,12 @@ def read_endpoint(config, site, endpoint, now, tenant=None, before=None):
 
 def measured_path(config, site, endpoint, now):
     """Return the Path from here to an endpoint as it is now; its rate is the declared one."""
-    found = survey(site, endpoint, config.folder)
+    found = survey(site, endpoint, config.folder, probes=PROBES)
     declared = [link for link in config.links if (link.source, link.target) == ("controller", site.id)]
     return Path(
         reachable=found.reachable,
         rtt_ms=found.rtt_ms,
+        loss_pct=found.loss_pct,
         rate_gbps=declared[0].rate_gbps if declared else None,
         measured_at=now,
         expires_at=found.expires_at,

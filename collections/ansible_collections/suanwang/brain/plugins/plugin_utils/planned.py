@@ -15,6 +15,8 @@ from ..module_utils.errors import Conflict
 from ..module_utils.errors import Invalid
 from ..module_utils.jobfile import Layout
 from ..module_utils.machines.login import SSH_PORT
+from ..module_utils.plain import from_plain
+from ..module_utils.resources import Runtime
 from .locating import on_machines
 from .locating import place_of
 from .locating import places_of
@@ -65,15 +67,15 @@ def job(run_pass, component, state):
 def _code(run_pass, component, placed):
     """Return what a job and a service have alike: where, what code on what data, how much of a node."""
     code = component["code"]
-    runtime = _runtime(run_pass, component, placed) if placed["submits"] else {}
+    runtime = _runtime(run_pass, component, placed) if placed["submits"] else None
     return {
         "pool": placed["name"],
         "code": {
             "source": str(run_pass.store.object_path(code["sha256"])),
             "sha256": code["sha256"],
         },
-        "command": [*runtime["launch"], code["entry"], *code["arguments"]] if runtime else [],
-        "image": runtime.get("image"),
+        "command": [*runtime.launch, code["entry"], *code["arguments"]] if runtime else [],
+        "image": runtime.image if runtime else None,
         "environment": {"SWB_PARAMETERS": json.dumps(component.get("parameters", {}), sort_keys=True)},
         "inputs": _inputs(run_pass, component) if placed["submits"] else [],
         "accelerator": placed["accelerator"],
@@ -106,12 +108,12 @@ def inference_service(run_pass, component, state):
 def _runtime(run_pass, component, placed):
     """Return what starts the component's framework at its site, as the site file says."""
     site = run_pass.config.site(placed["site"])
-    for runtime in site.runtimes:
+    for runtime in (from_plain(Runtime, item) for item in site.runtimes):
         fits = (
-            runtime["framework"] == component.get("framework", "none")
-            and runtime.get("arch") in (None, placed["arch"])
-            and runtime.get("accelerator") in (None, placed["accelerator"])
-            and (component.get("framework_version") in (None, runtime.get("version")))
+            runtime.framework == component.get("framework", "none")
+            and runtime.arch in (None, placed["arch"])
+            and runtime.accelerator in (None, placed["accelerator"])
+            and runtime.has_version(component.get("framework_version"))
         )
         if fits:
             return runtime

@@ -57,7 +57,9 @@ def _run(platform, params, check, report):
     config = platform.connection.config
 
     def look(endpoint):
-        found = netpath.survey(site, endpoint, config.folder, host_key=True, trace=params["hops"])
+        found = netpath.survey(
+            site, endpoint, config.folder, host_key=True, trace=params["hops"], probes=netpath.PROBES
+        )
         row = {**to_plain(found), "error": found.sentence, "rate_gbps": None, "rate_note": None}
         if params["rate"] and endpoint.platform:
             row |= _rate(config.platform(site.id, endpoint.id, params["tenant"]), found, check)

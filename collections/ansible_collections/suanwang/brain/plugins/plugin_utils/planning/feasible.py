@@ -290,7 +290,7 @@ def _runtime(component, pool):
     here = [one for one in there if one.arch in (None, pool.arch)]
     fit = [one for one in here if one.accelerator in (None, card)]
     version = component.framework_version
-    if any(_version_fits(one.version, version) for one in fit):
+    if any(one.has_version(version) for one in fit):
         return
     title = words("plain Python") if framework == "none" else framework
     if not there:
@@ -333,10 +333,6 @@ def _runtime(component, pool):
     names = sorted({one.framework for one in pool.runtimes})
     advice = say("Use {names}", names=join(" or ", names)) if names else None
     yield No("runtime", sentence, "framework", advice)
-
-
-def _version_fits(found, asked):
-    return not asked or not found or found == asked or found.startswith(f"{asked}.")
 
 
 def _size(ask, pool):

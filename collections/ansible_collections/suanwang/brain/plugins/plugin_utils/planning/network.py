@@ -69,7 +69,7 @@ def _measured(link, fresh):
     trips = [path for path in paths if path.rtt_ms is not None]
     if trips:
         best = min(trips, key=lambda path: path.rtt_ms)
-        link = dataclasses.replace(link, rtt_ms=best.rtt_ms, measured_at=best.measured_at)
+        link = dataclasses.replace(link, rtt_ms=best.rtt_ms, loss_pct=best.loss_pct, measured_at=best.measured_at)
     rates = [path.rate_gbps for path in paths if path.rate_gbps and path.rate_measured_at]
     if rates and link.source == CONTROLLER:
         link = dataclasses.replace(link, rate_gbps=min(max(rates), link.rate_gbps or max(rates)))
