@@ -93,12 +93,13 @@ class Script:
         return Answer(404, {}, None, "Unable find requested URL")
 
 
-def scripted(**answers):
+def scripted(answers, hints=None):
     endpoint = sites.Endpoint(id="slurm", protocol="https", via="intranet", address="127.0.0.1", port=1)
     site = sites.Site("hunan", {}, {}, (endpoint,), "", accelerators={"npu:ascend910b": "910b3"})
+    hints = dict(hints or {})
     connection = types.SimpleNamespace(
-        site=site, endpoint=endpoint, account=sites.Account("brain", "demo", "hunan-slurm"), tenant="demo",
-        secret=lambda: "SLURM_JWT=a.b.c", http=Script({k: v for k, v in answers["answers"].items()}),
+        hints=hints, learn=hints.__setitem__, site=site, endpoint=endpoint, tenant="demo", http=Script(answers),
+        account=sites.Account("brain", "demo", "hunan-slurm"), secret=lambda: "SLURM_JWT=a.b.c",
     )  # fmt: skip
     return Slurm(connection)
 
@@ -122,6 +123,20 @@ def test_the_highest_version_that_both_sides_know_is_spoken():
     asked = len(platform.connection.http.asked)
     platform.ping()
     assert len(platform.connection.http.asked) == asked + 2
+
+
+@pytest.mark.parametrize(("hint", "asked"), [
+    ("v0.0.37", ["v0.0.37"]),
+    ("v0.0.36", ["v0.0.36", "v0.0.42", "v0.0.41", "v0.0.40", "v0.0.38", "v0.0.37"]),
+    ("v9", ["v0.0.42", "v0.0.41", "v0.0.40", "v0.0.38", "v0.0.37"]),
+])  # fmt: skip
+def test_what_an_earlier_process_found_is_asked_for_first_and_is_no_more_than_a_hint(hint, asked):
+    up = {"/slurm/v0.0.37/ping": {"errors": [], "pings": [{"ping": "UP"}]}, "/slurmdb/v0.0.37/clusters": {"errors": []}}
+    platform = scripted(up, {"slurm": hint})
+    assert platform.ping()["api"] == "v0.0.37"
+    paths = [path for _method, path in platform.connection.http.asked if path.startswith("/slurm/")]
+    assert [path.split("/")[2] for path in paths] == asked
+    assert platform.connection.hints == {"slurm": "v0.0.37", "slurmdb": "v0.0.37"}
 
 
 def test_a_newer_server_is_told_apart_from_an_absent_one():
@@ -330,13 +345,16 @@ def test_a_dead_controller_is_doubt_for_a_submit_and_said_for_a_read(bench, plat
         platform.job(name)
     assert {"22.05": "slurmctld is down", "24.11": "1800"}[bench.release] in str(caught.value)
     with pytest.raises(Unreachable) as caught:
+        platform.pools()
+    assert "slurmctld is down" in str(caught.value)
+    with pytest.raises(Unreachable) as caught:
         platform.submit(asked)
     assert caught.value.details == {"doubt": True}
     bench.heal()
     assert platform.job(name) is None
 
 
-@pytest.mark.parametrize("act", ["job", "submit", "quota"])
+@pytest.mark.parametrize("act", ["job", "pools", "submit", "quota"])
 def test_a_forged_token_is_told_from_a_dead_controller(bench, platform, name, spec, act):
     asked = spec()
     path = bench.config.secret_path("hunan-slurm")
@@ -344,7 +362,7 @@ def test_a_forged_token_is_told_from_a_dead_controller(bench, platform, name, sp
     keys.write_private(path, keys.mint_jwt(b"another key", "brain").encode())
     try:
         with pytest.raises(Unauthorized) as caught:
-            {"job": lambda: platform.job(name), "submit": lambda: platform.submit(asked),
+            {"job": lambda: platform.job(name), "pools": platform.pools, "submit": lambda: platform.submit(asked),
              "quota": platform.quota}[act]()  # fmt: skip
         assert "credential file" in str(caught.value)
         assert path.read_text().strip() not in f"{caught.value.failure()}"

@@ -37,7 +37,7 @@ def test_a_drain_counts_at_proposing_at_approval_and_at_the_preflight_and_what_r
             refused = project.propose(task)
             assert refused.code != 0 and "is drained: maintenance" in refused.flat
             told = project.approve(waiting).good()
-            assert "is to run on hunan/slurm/" in told.flat and "drained: maintenance" in told.flat
+            assert "train is to run on hunan/" in told.flat and "drained: maintenance" in told.flat
             stopped = project.apply(waiting)
             assert stopped.code != 0 and "it is drained: maintenance" in stopped.flat
             assert project.events(waiting, "submitted") == []

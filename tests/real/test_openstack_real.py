@@ -18,10 +18,12 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Timeo
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unauthorized
 from ansible_collections.suanwang.brain.plugins.module_utils.errors import Unreachable
 from ansible_collections.suanwang.brain.plugins.module_utils.platforms import openstack_talk as platform_file
+from ansible_collections.suanwang.brain.plugins.module_utils.platforms.openstack import OpenStack
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import InstanceSpec
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs import instance
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs import quota
 from tests.lab import keys
+from tests.playbooks.project import Project
 from tests.real import openstack_venv
 from tests.real.openstack import RealOpenStack
 
@@ -355,10 +357,25 @@ def network(cloud):
     }  # fmt: skip
 
 
+def spy(monkeypatch, verb, tried):
+    """Note a verb of the platform each time it comes to its end, and let it do what it does."""
+    real = getattr(OpenStack, verb)
+
+    def noted(*arguments):
+        found = real(*arguments)
+        tried.append(verb)
+        return found
+
+    monkeypatch.setattr(OpenStack, verb, noted)
+
+
 NOTHING = {"ports": [], "groups": [], "open": [], "floating": []}
 
 
-def test_exactly_the_ports_asked_for_are_open_and_all_of_it_is_gone_afterwards(at, cloud, name):
+def test_exactly_the_ports_asked_for_are_open_and_all_of_it_is_gone_afterwards(at, cloud, name, monkeypatch):
+    tried = []
+    for noun in ("access", "set_access", "remove_access"):
+        spy(monkeypatch, noun, tried)
     shown = verb(at(), name, check=True, ports=[22, 80], login=True)
     assert "TCP 22" in shown["diff"]["after"] and "one of public" in shown["diff"]["after"]
     assert network(cloud) == NOTHING
@@ -378,6 +395,7 @@ def test_exactly_the_ports_asked_for_are_open_and_all_of_it_is_gone_afterwards(a
     gone = verb(at(), name, state="absent")
     assert floating in gone["diff"]["before"] and network(cloud) == NOTHING and copies(cloud, name) == []
     assert verb(at(), name, state="absent")["changed"] is False
+    assert set(tried) == {"access", "set_access", "remove_access"}, "each was called on the real Neutron"
 
 
 def test_a_quota_of_floating_addresses_is_told_from_a_policy_and_nothing_stays(at, cloud, name):
@@ -484,3 +502,16 @@ def test_a_dead_keystone_is_unreachable(at, cloud):
             at(None).ping()
     finally:
         cloud.write_site()
+
+
+# -- conformance ------------------------------------------------------------------------------------
+def test_conformance_reads_only_and_its_exit_code_says_what_an_account_sees(cloud, tmp_path):
+    project = Project(cloud, tmp_path)
+    place = ("-e", "site=hunan", "-e", "endpoint=cloud", "-e", f"config={cloud.config}")
+    before = network(cloud), len(cloud.call("nova", "GET", "/v2.1/servers?all_tenants=1")["servers"])
+    done = project.play("conformance", *place).good()
+    for verb_of in ("ping", "pools", "quota", "instance"):
+        assert f"{verb_of}: answered" in done.flat, done.text
+    done = project.play("conformance", *place, "-e", "tenant=demo")
+    assert done.code == 2 and "pools: failed" in done.flat and "quota, not capacity" in done.flat
+    assert before == (network(cloud), len(cloud.call("nova", "GET", "/v2.1/servers?all_tenants=1")["servers"]))

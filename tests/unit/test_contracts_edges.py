@@ -227,9 +227,27 @@ def test_every_form_of_a_host_key_is_pinned(tmp_path, form):
     assert pins[0] != pins[1]
 
 
+BASTION = """
+  - {id: bastion, protocol: ssh, via: intranet, address: 10.0.0.2, port: 22, known_hosts: known_hosts, credential: b,
+     native_user: brain}
+"""
+
+
 def test_jump_is_pinned(tmp_path):
-    one = sites.load(config(tmp_path)).sites["hunan"].pin
-    assert sites.load(config(tmp_path, "    jump: bastion")).sites["hunan"].pin != one
+    one = sites.load(config(tmp_path, BASTION)).sites["hunan"].pin
+    assert sites.load(config(tmp_path, f"    jump: bastion{BASTION}")).sites["hunan"].pin != one
+
+
+@pytest.mark.parametrize(("more", "said"), [
+    ("    jump: nowhere", "there is no endpoint 'nowhere'"),
+    ("    proxy: http://user:password@10.0.0.9:3128", "no proxy without a secret"),
+    (f"    jump: bastion\n    proxy: http://10.0.0.9:3128{BASTION}", "reached through a jump host"),
+    (f"    jump: bastion{BASTION.replace('native_user', 'jump: login, native_user')}", "has a jump host itself"),
+])  # fmt: skip
+def test_a_way_that_cannot_be_gone_is_refused_with_its_line(tmp_path, more, said):
+    with pytest.raises(Invalid, match=said) as caught:
+        sites.load(config(tmp_path, more))
+    assert "hunan.yml:" in str(caught.value) and "password" not in str(caught.value)
 
 
 def test_unknown_platform_is_named_by_file_line_and_field(tmp_path):

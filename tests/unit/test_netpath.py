@@ -154,6 +154,17 @@ def test_through_a_proxy_only_the_proxy_is_tried(config):
     assert (found.reachable, found.rtt_ms, found.identity, found.hops) == (True, None, None, None)
 
 
+def test_through_a_jump_host_only_that_is_tried(config):
+    site = config.site("centre-a")
+    with socket.create_server(("127.0.0.1", 0)) as bastion:
+        login = site.endpoint("login")
+        edge = dataclasses.replace(login, id="edge", address="127.0.0.1", port=bastion.getsockname()[1])
+        behind = dataclasses.replace(login, port=1, jump="edge")
+        there = dataclasses.replace(site, endpoints=(edge, behind))
+        found = netpath.survey(there, behind, config.folder, host_key=True, trace=True)
+    assert (found.reachable, found.rtt_ms, found.identity, found.hops) == (True, None, None, None)
+
+
 # -- hops -------------------------------------------------------------------------------------------
 def test_on_loopback_there_is_no_router_and_the_far_end_is_reached(config):
     endpoint = config.site("centre-a").endpoint("slurm")

@@ -18,14 +18,15 @@ from tests.lab import keys
 
 MIB = 1024 * 1024
 FRESH = {"runs": True, "cut_after": None, "flip": False, "freeze": False,
-         "written": 0, "commands": 0, "connections": 0}  # fmt: skip
+         "written": 0, "commands": 0, "connections": 0, "forwards": True, "forwarded": 0}  # fmt: skip
 
 
 class Server:
     """An SSH server on loopback in a process of its own; home of every user is `home`.
 
-    written: bytes; commands, connections: counted. Set `runs` False: no command is executed; `cut_after`: bytes
-    written, then the connection ends; `flip`: a byte of the next write changes; `freeze`: no write is answered.
+    written: bytes; commands, connections, forwarded (as a jump host, while `forwards`): counted; open: connections.
+    Set `runs` False: no command is executed; `cut_after`: bytes written, then the connection ends; `flip`: a byte of
+    the next write changes; `freeze`: no write is answered.
     """
 
     def __init__(self, folder):
@@ -52,6 +53,10 @@ class Server:
         return self.ask()["commands"]
 
     @property
+    def forwarded(self):
+        return self.ask()["forwarded"]
+
+    @property
     def connections(self):
         return self.ask()["connections"]
 
@@ -68,12 +73,20 @@ class Server:
 def serve(folder):
     """What the server's process does: serve until stdin ends; each line there changes or asks."""
     home, links = os.path.join(folder, "home"), []
-    state = dict(FRESH)
+    state = {**FRESH, "open": 0}
 
     class Login(asyncssh.SSHServer):
         def connection_made(self, connection):
             state["connections"] += 1
+            state["open"] += 1
             links.append(connection)
+
+        def connection_lost(self, _error):
+            state["open"] -= 1
+
+        def connection_requested(self, *_where):
+            state["forwarded"] += state["forwards"]
+            return state["forwards"]
 
     class Sftp(asyncssh.SFTPServer):
         def __init__(self, channel):

@@ -161,13 +161,6 @@ def test_the_users_own_ssh_is_not_looked_at(server, make, tmp_path, monkeypatch)
         make().exists("x")
 
 
-@pytest.mark.parametrize("field", ["proxy", "jump"])
-def test_what_cannot_be_honoured_is_refused(make, field):
-    with pytest.raises(Refused) as caught:
-        make(endpoint={field: "127.0.0.1:1"}).exists("x")
-    assert field in str(caught.value)
-
-
 # -- connections ------------------------------------------------------------------------------------
 def test_one_connection_serves_many_calls(server, files):
     for number in range(4):

@@ -43,9 +43,8 @@ class ActionModule(BrainAction):
         self._display.display(showing.plan(plan, digest, store.estimate(digest)))
         for one in draining.planned(plan, draining.read(store)):
             way = f"{', '.join(one['others'])} would be taken" if one["others"] else "it would be refused there"
-            self._display.warning(
-                f"{one['component']} is to run on {one['pool']}, which is drained: {one['why']}; {way}."
-            )
+            said = f"{one['component']} is to run on {one['pool']}, which is drained: {one['why']}; {way}."
+            self._display.display(said, color="yellow")
         if self._task.check_mode:
             return {"changed": True, "approver": names[0], "brain_digest": digest}
         path = store.save_approval(folder, statement.key_id(blob), approval)

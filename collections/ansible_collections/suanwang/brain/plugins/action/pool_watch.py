@@ -25,7 +25,7 @@ class ActionModule(BrainAction):
         store = Store()
         watch = Watch(sites.load(params["config"]), store, params["rounds"], params["for_s"])
         for line in showing.overdue(leases.standing(store), clock.now()):
-            self._display.warning(line)
+            self._display.display(line, color="yellow")
         with store.only_one("watch"):
             watch.run(lambda line: self._display.display(printable(line)))
         return {"changed": False, "reads": watch.reads}

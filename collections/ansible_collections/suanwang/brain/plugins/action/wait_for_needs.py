@@ -11,11 +11,20 @@ from ansible import context
 from ..module_utils.errors import BrainError
 from ..module_utils.errors import Conflict
 from ..plugin_utils.api import BrainAction
+from ..plugin_utils.planned import KEPT
+from ..plugin_utils.planned import WORK
 from ..plugin_utils.run_pass import HOST_PREFIX
 from ..plugin_utils.run_pass import RunPass
 
 #: A look is one stat of a file in memory; the pause bounds how late a dependant starts.
 PAUSE_S = 0.2
+#: Kind of a component → the role that does it.
+ROLES = {
+    **dict.fromkeys(WORK, "run_job"),
+    **{kind: kind for kind in KEPT},
+    "move_data": "move_data",
+    "collect": "collect",
+}
 
 
 class NeedFailed(BrainError):
@@ -31,11 +40,12 @@ class ActionModule(BrainAction):
         run_pass = RunPass.current()
         component = run_pass.component_of_host(str(task_vars["inventory_hostname"]))
         if component is None or run_pass.facts["done"]:
-            return {"changed": False, "kind": "", "held": False, "unmet": []}
+            return {"changed": False, "kind": "", "role": "", "held": False, "unmet": []}
+        turn = {"changed": False, "kind": component["kind"], "role": ROLES[component["kind"]]}
         unmet = list(component["needs"])
         if self._task.check_mode or run_pass.check:
             run_pass.tell("turn", component["id"], {})
-            return {"changed": False, "kind": component["kind"], "held": False, "unmet": unmet}
+            return {**turn, "held": False, "unmet": unmet}
         self._refuse(run_pass, component)
         run_pass.placed(component)
         self._check_order(component, task_vars)
@@ -48,7 +58,7 @@ class ActionModule(BrainAction):
         run_pass.tell("turn", component["id"], {})
         run_pass.note(component["id"], "begin")
         held = run_pass.told("held", component["id"]) is not None
-        return {"changed": False, "kind": component["kind"], "held": held, "unmet": []}
+        return {**turn, "held": held, "unmet": []}
 
     def _refuse(self, run_pass, component):
         """Nothing begins in a pass in which what has to start together got no nodes, or what follows no place."""

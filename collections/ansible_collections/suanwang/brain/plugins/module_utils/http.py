@@ -178,10 +178,8 @@ class Http:
         watch.start()
         current.call = call
         try:
-            response = session.request(
-                method,
-                self._url(path),
-                **parts,
+            response = session.send(
+                lib.prepared(session, method, self._url(path), parts),
                 timeout=(min(CONNECT_S, left), left),
                 allow_redirects=False,
                 stream=True,
@@ -315,8 +313,8 @@ class Lent:
 
 
 def preload():
-    """Import the library now, so that forked workers inherit it."""
-    library()
+    """Import the library now, and what its first TLS connection would load, so that forked workers inherit it."""
+    library().tls()
 
 
 def _retry_after(answer):

@@ -123,11 +123,21 @@ def library():
             manager.pool_classes_by_scheme = pools
             return manager
 
+    def prepared(session, method, url, parts):
+        """Return a request with the session's headers and cookies: ours has nothing else to be merged."""
+        made = requests.PreparedRequest()
+        headers = {**session.headers, **(parts["headers"] or {})}
+        headers = {name: value for name, value in headers.items() if value is not None}
+        made.prepare(method, url, **{**parts, "headers": headers}, cookies=session.cookies)
+        return made
+
     class Library:
         Session = requests.Session
         RequestException = requests.exceptions.RequestException
         SSLError = requests.exceptions.SSLError
         Late = requests.exceptions.Timeout
+        tls = staticmethod(urllib3.util.ssl_.create_urllib3_context)
 
     Library.Adapter = Adapter
+    Library.prepared = staticmethod(prepared)
     return Library

@@ -79,7 +79,7 @@ def survey(site, endpoint, folder, *, host_key=False, trace=False, timeout_s=CON
     site, endpoint: records of sites.py. folder: the config folder, for certificates and host keys. host_key: ask an
     SSH server who it is, which costs it a key exchange. trace: find the routers although the endpoint answers.
     probes: TCP handshakes in all; one says nothing of what is lost on the way.
-    Through a proxy only the proxy can be tried, so neither round trip nor hops are known there.
+    Through a proxy or a jump host only that can be tried, so neither round trip, loss nor hops are known there.
     """
     found = {
         "endpoint": endpoint.id,
@@ -89,20 +89,22 @@ def survey(site, endpoint, folder, *, host_key=False, trace=False, timeout_s=CON
         "port": endpoint.port,
         "port_range": networks.allowed(site, endpoint.via, endpoint.address, endpoint.port),
     }
-    connection, rtt_ms, error = _connected(endpoint, timeout_s)
-    found |= {"reachable": error is None, "rtt_ms": None if endpoint.proxy else rtt_ms}
-    if probes > 1 and not endpoint.proxy:
+    first = site.endpoint(endpoint.jump) if endpoint.jump else endpoint
+    beyond = endpoint.jump or first.proxy
+    connection, rtt_ms, error = _connected(first, timeout_s)
+    found |= {"reachable": error is None, "rtt_ms": None if beyond else rtt_ms}
+    if probes > 1 and not beyond:
         found["loss_pct"] = 100.0 if error is not None else _loss_pct(endpoint, rtt_ms, probes)
     if error is not None:
         found |= {"phase": "connect", "error": _words(error)}
     else:
         with connection:
-            if endpoint.protocol == "https" and not endpoint.proxy:
+            if endpoint.protocol == "https" and not beyond:
                 found |= _certificate(connection, endpoint, pathlib.Path(folder), timeout_s)
-        if endpoint.protocol == "ssh" and host_key and not endpoint.proxy:
+        if endpoint.protocol == "ssh" and host_key and not beyond:
             found |= _host_key(endpoint, pathlib.Path(folder))
     silent = error is not None and not isinstance(error, ConnectionRefusedError)
-    if (trace or silent) and not endpoint.proxy:
+    if (trace or silent) and not beyond:
         found |= _hops(endpoint)
     return Survey(**found)
 

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 import os
 import pathlib
 import stat
 
 from . import configfile
+from . import sitechecks
 from .errors import Invalid
 from .errors import NotFound
 from .errors import Refused
+from .hints import Hints
 from .http import Http
 from .networks import inside
+from .pins import pin_of
 from .platforms.base import Platform
 from .platforms.registry import platform_class
 from .resources import Link
@@ -111,7 +112,7 @@ class Account:
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """One config folder, read and checked."""
+    """One config folder, read and checked. hints: what earlier processes learned of its endpoints."""
 
     folder: pathlib.Path
     sites: dict[str, Site]
@@ -119,6 +120,7 @@ class Config:
     policy: dict
     tenants: dict
     allowed_signers: str
+    hints: Hints = dataclasses.field(default_factory=Hints, compare=False)
 
     def site(self, name):
         try:
@@ -204,6 +206,14 @@ class Connection:
     def http(self):
         return Http(self.site, self.endpoint, self.config.folder)
 
+    @property
+    def hints(self):
+        """Return what earlier processes learned of this endpoint: {word: text}."""
+        return self.config.hints.of(self.site, self.endpoint)
+
+    def learn(self, word, said):
+        self.config.hints.learn(self.site, self.endpoint, word, said)
+
     def own(self):
         """Return the Platform at this endpoint with the site file's own account, which may be an administrator's."""
         return self.config.platform(self.site.id, self.endpoint.id)
@@ -247,17 +257,18 @@ class Connection:
                 user=account.user,
                 key_path=self.config.secret_path(account.credential),
                 known_hosts=self.config.folder / endpoint.known_hosts,
+                jump=self._session(endpoint.jump) if endpoint.jump else None,
             )
         return self._sessions[name]
 
 
-def connect(params, any_endpoint=False):
+def connect(params, any_endpoint=False, hints=None):
     """Return the Platform that a verb's parameters name: config, site, endpoint, tenant.
 
     endpoint may be left out where the site has one platform with pools only. any_endpoint: the verb is about the
-    network and needs no platform; without a name it gets the first endpoint.
+    network and needs no platform; without a name it gets the first endpoint. hints: see Config.
     """
-    config = load(params.get("config"))
+    config = load(params.get("config"), hints)
     if not params.get("site"):
         raise Invalid("no site is named.", way_out=f"Sites: {', '.join(sorted(config.sites))}.")
     site = config.site(params["site"])
@@ -325,8 +336,8 @@ def config_folder(named=None, environ=None):
     )
 
 
-def load(named=None):
-    """Read and check a config folder; raise Invalid with file, line and field."""
+def load(named=None, hints=None):
+    """Read and check a config folder; raise Invalid with file, line and field. hints: see Config."""
     folder = config_folder(named)
     paths = sorted((folder / "sites").glob("*.yml"))
     if not paths:
@@ -369,6 +380,7 @@ def load(named=None):
         policy=policy,
         tenants=configfile.read(folder / "tenants.yml", "tenants")["tenants"],
         allowed_signers=signers.read_text(encoding="utf-8") if signers.is_file() else "",
+        hints=hints or Hints(),
     )
 
 
@@ -379,25 +391,25 @@ def _site(folder, path):
             f"{path}: the file is named {path.stem}, its site is {data['site']}.",
             way_out="Let both be the same.",
         )
-    _check_addresses(path, data)
+    sitechecks.addresses(path, data)
     names = {field.name for field in dataclasses.fields(Endpoint)}
     endpoints = tuple(
         Endpoint(**{key: value for key, value in item.items() if key in names}) for item in data["endpoints"]
     )
-    _check_endpoints(path, data)
+    sitechecks.endpoints(path, data)
     for number, endpoint in enumerate(endpoints):
         if endpoint.platform:
             try:
                 platform_class(endpoint.platform).check_endpoint(folder, endpoint)
             except Invalid as error:
                 field = error.details.get("field", "profile")
-                raise _wrong(path, number, field, error.message, error.way_out) from error
+                raise sitechecks.wrong(path, number, field, error.message, error.way_out) from error
     return Site(
         id=data["site"],
         name=data["name"],
         networks=data["networks"],
         endpoints=endpoints,
-        pin=_pin(folder, data),
+        pin=pin_of(folder, data),
         lab=data.get("lab", False),
         poll_interval_s=data.get("poll_interval_s", 60),
         lost_after_s=data.get("lost_after_s", 900),
@@ -408,91 +420,3 @@ def _site(folder, path):
         power=data.get("power", {}),
         policy=data.get("policy", {}),
     )
-
-
-def _check_addresses(path, data):
-    for number, endpoint in enumerate(data["endpoints"]):
-        networks = data["networks"].get(endpoint["via"], [])
-        if inside(endpoint["address"], networks):
-            continue
-        field = f"endpoints[{number}].address"
-        raise Invalid(
-            f"{configfile.place(path, ('endpoints', number, 'address'))}: {field} {endpoint['address']}"
-            f" lies outside the site's {endpoint['via']} networks ({', '.join(networks) or 'none'}).",
-            site=data["site"],
-            way_out=f"Correct the address, `via`, or networks.{endpoint['via']}.",
-            details={"field": field},
-        )
-
-
-def _check_endpoints(path, data):
-    """Check what a schema cannot: known platforms, one endpoint an id, `data`, `shell` and `alerts` name one."""
-    names = [endpoint["id"] for endpoint in data["endpoints"]]
-    for number, endpoint in enumerate(data["endpoints"]):
-        if endpoint.get("platform"):
-            try:
-                platform_class(endpoint["platform"])
-            except Invalid as error:
-                raise _wrong(path, number, "platform", error.message, error.way_out) from error
-        if names.index(endpoint["id"]) != number:
-            raise _wrong(
-                path, number, "id", f"{endpoint['id']!r} is there twice.", "Give each endpoint an id of its own."
-            )
-        for field in ("data", "shell", "alerts"):
-            if endpoint.get(field) and endpoint[field] not in names:
-                said = f"there is no endpoint {endpoint[field]!r}."
-                raise _wrong(path, number, field, said, f"It has: {', '.join(names)}.")
-        shell = endpoint.get("shell")
-        if shell and data["endpoints"][names.index(shell)]["protocol"] != "ssh":
-            raise _wrong(path, number, "shell", f"{shell!r} does not speak ssh.", "Name a login node.")
-
-
-def _wrong(path, number, field, said, way_out):
-    where = configfile.place(path, ("endpoints", number, field))
-    name = f"endpoints[{number}].{field}"
-    return Invalid(f"{where}: {name}: {said}", way_out=way_out, details={"field": name})
-
-
-def _may_name(line, *names):
-    """Return whether a known_hosts line may be about a host: by name, or by a form that only OpenSSH can match."""
-    words = line.split(None, 1)
-    if not words or words[0].startswith("#"):
-        return False
-    hosts = words[0].split(",")
-    return any(host in names or host[0] in "|@!" or "*" in host or "?" in host for host in hosts)
-
-
-def _pin(folder, data):
-    """Return SHA-256 over {endpoints, TLS pins and CAs, host keys, lab}: where a plan's site may be."""
-
-    def content(name):
-        path = folder / name if name else None
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else None
-
-    def host_keys(endpoint):
-        path = folder / endpoint["known_hosts"] if endpoint.get("known_hosts") else None
-        if not path or not path.is_file():
-            return []
-        mark = f"[{endpoint['address']}]:{endpoint['port']}"
-        bare = endpoint["address"]
-        return sorted(line for line in path.read_text(encoding="utf-8").splitlines() if _may_name(line, mark, bare))
-
-    pinned = [
-        {
-            **{k: endpoint.get(k) for k in ("id", "platform", "protocol", "via", "address", "port", "behind")},
-            "proxy": endpoint.get("proxy"),
-            "jump": endpoint.get("jump"),
-            "tls": {
-                **endpoint.get("tls", {}),
-                "ca": content(endpoint.get("tls", {}).get("ca_bundle")),
-            },
-            "host_keys": host_keys(endpoint),
-            # A profile says what is asked of whom; absent where there is none, so that older pins hold.
-            **({"profile": content(endpoint["profile"])} if endpoint.get("profile") else {}),
-            # What machines of ours are made of, and who may log in to them.
-            **({"machines": endpoint["machines"]} if endpoint.get("machines") else {}),
-        }
-        for endpoint in data["endpoints"]
-    ]
-    whole = {"endpoints": pinned, "address_map": data.get("address_map", []), "lab": data.get("lab", False)}
-    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

@@ -34,6 +34,7 @@ from .sshlink import rename
 from .sshlink import send
 from .sshlink import Session
 from .sshlink import sftp_error
+from .sshlink import through_proxy
 from .sshlink import watched
 
 CALL_S = 60.0
@@ -54,13 +55,17 @@ class Files(SiteFiles):
 
     CARRIER = "SFTP"
 
-    def __init__(self, site, endpoint, *, user, key_path, known_hosts=None, host_key=None):
-        """known_hosts: a file; or host_key: the one public key that the server must have, as OpenSSH writes it."""
+    def __init__(self, site, endpoint, *, user, key_path, known_hosts=None, host_key=None, jump=None):
+        """known_hosts: a file; or host_key: the one public key that the server must have, as OpenSSH writes it.
+
+        jump: the Files of the host that this one is reached through.
+        """
         super().__init__(site, endpoint)
         self.user = user
         self.key_path = pathlib.Path(key_path)
         self.known_hosts = pathlib.Path(known_hosts) if known_hosts else None
         self.host_key = host_key
+        self.jump = jump
         self._own = None
 
     # -- looking: reconnected once where the connection was lost -----------------------------------
@@ -217,12 +222,12 @@ class Files(SiteFiles):
             own.drop()
             raise Timeout("no answer in time.", site=self.site.id, request=name) from None
         except (ssh.Error, OSError) as error:
-            found = self._translate(error, own).at(self.site.id, name)
+            found = self._translate(error, own.connected).at(self.site.id, name)
             if isinstance(found, Unreachable):
                 own.drop()
             raise found from error
 
-    def _translate(self, error, own):
+    def _translate(self, error, connected):
         ssh = library()
         text = (getattr(error, "reason", "") or str(error)).rstrip(".") or type(error).__name__
         if isinstance(error, ssh.SFTPError) and not isinstance(error, (ssh.SFTPConnectionLost, ssh.SFTPNoConnection)):
@@ -239,7 +244,7 @@ class Files(SiteFiles):
                 f"the site does not accept our key for user {self.user}.",
                 way_out=f"Have the public key of credential file {self.key_path.name} put into its authorized_keys.",
             )
-        if isinstance(error, ssh.ChannelOpenError) and own.connected:
+        if isinstance(error, ssh.ChannelOpenError) and connected:
             return Refused(f"the site opens no such channel: {text.lower()}.")
         if isinstance(error, OSError) and error.errno:
             text = os.strerror(error.errno) if error.errno > 0 else "the name does not resolve"
@@ -248,15 +253,22 @@ class Files(SiteFiles):
     def _known_hosts(self):
         return library().read_known_hosts(str(self.known_hosts))
 
+    async def _way(self):
+        """Return how the server is reached: the connection to its jump host, a socket through its proxy, or neither."""
+        ssh = library()
+        if self.jump is None:
+            proxy = self.endpoint.proxy
+            return {"sock": await through_proxy(proxy, self.endpoint.address, self.endpoint.port)} if proxy else {}
+        try:
+            return {"tunnel": await self.jump.connect()}
+        except (ssh.Error, OSError) as error:
+            found = self.jump._translate(error, connected=False)
+            said = f"its jump host {self.jump.endpoint.id}: {found.message}"
+            raise type(found)(said, way_out=found.way_out) from error
+
     async def connect(self):
         """Return an open connection; called by the session that keeps it."""
         ssh = library()
-        for what, field in (("proxy", self.endpoint.proxy), ("jump", self.endpoint.jump)):
-            if field:
-                raise Refused(
-                    f"endpoint {self.endpoint.id} has `{what}`, which SSH here cannot use yet.",
-                    way_out="Name an address that is reached directly.",
-                )
         for path, what in ((self.known_hosts, "known_hosts"), (self.key_path, "the private key")):
             if path and not path.is_file():
                 hint = "Put it there; it is never learned."
@@ -266,12 +278,25 @@ class Files(SiteFiles):
             key = ssh.read_private_key(str(self.key_path))
         except (ssh.KeyImportError, ValueError) as error:
             raise Invalid(f"a key of endpoint {self.endpoint.id} does not read: {error}.") from None
-        return await ssh.connect(
+        way = await self._way()
+        try:
+            connection = await self._connected(way, key, hosts)
+        except BaseException:
+            for opened in way.values():
+                opened.close()
+            raise
+        if "tunnel" in way:
+            connection.set_tunnel(way["tunnel"])  # which is closed with it
+        return connection
+
+    async def _connected(self, way, key, hosts):
+        return await library().connect(
             self.endpoint.address,
             self.endpoint.port,
             username=self.user,
             client_keys=[key],
             known_hosts=hosts,
+            **way,
             config=None,
             agent_path=None,
             x509_trusted_certs=None,

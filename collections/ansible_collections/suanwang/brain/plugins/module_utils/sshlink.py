@@ -15,11 +15,13 @@ import hashlib
 import os
 import posixpath
 import shlex
+import socket
 import stat
 import threading
 import time
 import weakref
 from collections import deque
+from urllib.parse import urlsplit
 
 from .errors import Corrupt
 from .errors import Invalid
@@ -35,6 +37,7 @@ CONNECT_S = 15.0
 STALL_S = 60.0
 REPORT_S = 0.5
 IN_FLIGHT = 4
+PROXY_HEAD_BYTES = 16384
 
 
 class Session:
@@ -321,6 +324,40 @@ def sftp_error(error, text):
     return Refused(f"the site says: {text}.")
 
 
+async def through_proxy(proxy, address, port, timeout_s=CONNECT_S):
+    """Return a connected socket to an address through an HTTP proxy, by CONNECT; raise Unreachable or Refused."""
+    parts = urlsplit(proxy)
+    where = f"{parts.hostname}:{parts.port or 3128}"
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(parts.hostname, parts.port or 3128, type=socket.SOCK_STREAM)
+    link = socket.socket(found[0][0], socket.SOCK_STREAM)
+    link.setblocking(False)
+    host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+    async def ask():
+        await loop.sock_connect(link, found[0][4])
+        await loop.sock_sendall(link, f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        head = b""
+        # Byte by byte: what follows the empty line is the server's, and not ours to take.
+        while not head.endswith(b"\r\n\r\n") and len(head) < PROXY_HEAD_BYTES:
+            piece = await loop.sock_recv(link, 1)
+            if not piece:
+                break
+            head += piece
+        return head.split(b"\r\n", 1)[0].decode("ascii", "replace")
+
+    try:
+        said = await asyncio.wait_for(ask(), timeout_s)
+    except (OSError, TimeoutError) as error:
+        link.close()
+        why = "not in time" if isinstance(error, TimeoutError) else (error.strerror or "refused").lower()
+        raise Unreachable(f"the proxy {where} does not answer: {why}.", way_out="Correct `proxy`.") from None
+    if said.split(" ")[1:2] != ["200"]:
+        link.close()
+        raise Refused(f"the proxy {where} opens no way: {said or 'no answer'}.", way_out="Have it allow that port.")
+    return link
+
+
 def host_key(address, port, known_hosts, timeout_s=CONNECT_S):
     """Return (fingerprint, whether known_hosts has it) of the server at an address; nobody logs in.
 
@@ -355,3 +392,8 @@ def library():
     # It tells of every connection at INFO, which Ansible's log_path would record.
     asyncssh.set_log_level("WARNING")
     return asyncssh
+
+
+def preload():
+    """Import the library now, and what its first connection would load, so that forked workers inherit it."""
+    library().generate_private_key("ssh-ed25519").sign(b"", b"ssh-ed25519")

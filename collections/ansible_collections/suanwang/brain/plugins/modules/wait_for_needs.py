@@ -37,6 +37,11 @@ kind:
   returned: success
   type: str
   sample: train
+role:
+  description: The role of this collection that does what the component is for. Empty where nothing is left to do.
+  returned: success
+  type: str
+  sample: run_job
 held:
   description: Whether nodes are held for the component in this pass.
   returned: success

@@ -29,10 +29,11 @@ from ..module_utils.errors import Invalid
 from ..module_utils.verbs import VERBS
 from . import planned
 from .run_pass import RunPass
+from .store import Store
 
 # This file is imported in the playbook process, so its workers inherit what would cost each of them 0.2 s. What is
 # wrong with any of it is told by the verb that needs it.
-for _load in (http.preload, sshlink.library, sites.load, plain.prepare):
+for _load in (http.preload, sshlink.preload, sites.load, plain.prepare):
     with contextlib.suppress(BrainError, OSError):
         _load()
 
@@ -110,9 +111,8 @@ class ApiAction(BrainAction):
         checked, params = self.validate_argument_spec(**verb.spec)
         if params.get("planned"):
             return self._act_planned(name, verb, params, task_vars)
-        out = verb.run(
-            sites.connect(params, verb.any_endpoint), params, self._task.check_mode, lambda event, **fields: None
-        )
+        platform = sites.connect(params, verb.any_endpoint, Store().hints)
+        out = verb.run(platform, params, self._task.check_mode, lambda event, **fields: None)
         # no_log of the spec is not applied to what an action returns.
         return remove_values(out, checked._no_log_values)
 
@@ -130,9 +130,10 @@ class ApiAction(BrainAction):
             asked = {**params, **place}
             try:
                 check = self._task.check_mode or run_pass.check
+                platform = sites.connect(asked, hints=run_pass.store.hints)
                 link = None if check else planned.link(name, asked)
                 with run_pass.share_of(link) if link else contextlib.nullcontext():
-                    outs.append(verb.run(sites.connect(asked), asked, check, reporter))
+                    outs.append(verb.run(platform, asked, check, reporter))
             except BrainError as error:
                 # One place that does not answer must not keep the others from being given back.
                 errors.append(error.at(asked["site"]))

@@ -82,10 +82,11 @@ class PerceptionPlugin(BaseInventoryPlugin, Constructable):
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         try:
-            config = sites.load(self._config_folder(path))
+            store = Store()
+            config = sites.load(self._config_folder(path), store.hints)
             glimpses = perceive(
                 config,
-                Store(),
+                store,
                 platform=self.PLATFORM,
                 only=self.get_option("sites"),
                 max_age_s=self.get_option("max_age_s") if cache else 0,

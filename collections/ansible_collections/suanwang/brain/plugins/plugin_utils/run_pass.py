@@ -99,7 +99,7 @@ class RunPass:
     # -- the verified plan -----------------------------------------------------------------------------
     @functools.cached_property
     def plan(self):
-        plan, digest = self.store.read_plan(self.plan_dir)
+        plan, digest = self.store.read_plan(self.plan_dir, self.facts["digest"])
         if digest != self.facts["digest"]:
             raise Conflict(
                 f"the plan in {self.plan_dir} changed while it was being applied.",
@@ -113,7 +113,7 @@ class RunPass:
 
     @functools.cached_property
     def config(self):
-        return sites.load(self.facts["config"])
+        return sites.load(self.facts["config"], self.store.hints)
 
     def component(self, name):
         """Return a component of the plan, or None where the plan has none of that name."""

@@ -4,8 +4,8 @@
 """The store on disk: plans, claims, journals, snapshots, objects. It is the truth of plans and runs.
 
 ``plans/<digest>/{plan.json,estimate-<n>.json,approvals/<key>.{json,sig}}``, ``runs/<run>/{digest,claim,
-journal.jsonl,artifacts/}``, ``objects/<sha256>``, ``snapshots/<site>-<endpoint>.json``. Plans, approvals and
-objects are written once; journals grow by whole lines.
+journal.jsonl,artifacts/}``, ``objects/<sha256>``, ``snapshots/<site>-<endpoint>.json``, ``hints/`` likewise. Plans,
+approvals and objects are written once; journals grow by whole lines.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ..module_utils.errors import Conflict
 from ..module_utils.errors import Corrupt
 from ..module_utils.errors import Invalid
 from ..module_utils.errors import NotFound
+from ..module_utils.hints import Hints
 from ..module_utils.names import check_run
 from ..module_utils.names import RUN
 from .statement import Approval
@@ -69,6 +70,10 @@ class Store:
 
     def __repr__(self):
         return f"Store({str(self.root)!r})"
+
+    @property
+    def hints(self):
+        return Hints(self.root / "hints")
 
     # -- writing -----------------------------------------------------------------------------------------
     @contextlib.contextmanager
@@ -179,8 +184,11 @@ class Store:
             )
         return folder
 
-    def read_plan(self, folder):
-        """Return (plan, digest). Raise Corrupt where the bytes are not canonical or not the digest's."""
+    def read_plan(self, folder, judged=None):
+        """Return (plan, digest). Raise Corrupt where the bytes are not canonical or not the digest's.
+
+        judged: the digest of a plan that was read here before; the same bytes need not be judged again.
+        """
         try:
             data = (folder / "plan.json").read_bytes()
         except OSError as error:
@@ -194,7 +202,7 @@ class Store:
             )
         try:
             plan = json.loads(data)
-            same = canonical(plan) == data
+            same = found == judged or canonical(plan) == data
         except ValueError as error:
             raise Corrupt(f"the plan in {folder} is not JSON: {error}.") from error
         if not same:

@@ -309,10 +309,7 @@ class Slurm(Platform):
 
     def _send(self, method, plugin, path, params=None, json=None, timeout_s=READ_S):
         """Send to the newest version that both sides know. A body that is no object is None."""
-        known = self._versions.get(plugin)
-        # The history's is the controller's or, where it was not loaded, an older one.
-        first = VERSIONS.index(self._versions.get("slurm", VERSIONS[0]))
-        for version in (known,) if known else VERSIONS[first:]:
+        for version in self._asked(plugin):
             answer = self.connection.http.request(
                 method,
                 f"/{plugin}/{version}{path}",
@@ -324,7 +321,9 @@ class Slurm(Platform):
                 own=OWN_GATEWAY,
             )
             if isinstance(answer.body, dict):
-                self._versions[plugin] = version
+                if self._versions.get(plugin) != version:
+                    self._versions[plugin] = version
+                    self.connection.learn(plugin, version)
                 return answer
             if answer.status != 404:
                 return replace(answer, body=None)
@@ -337,6 +336,15 @@ class Slurm(Platform):
             way_out="Have it load one of those.",
         )
 
+    def _asked(self, plugin):
+        """Return the versions to ask for: the known one alone, or what an earlier process found, then newest first."""
+        if plugin in self._versions:
+            return (self._versions[plugin],)
+        # The history's is the controller's or, where it was not loaded, an older one.
+        left = VERSIONS[VERSIONS.index(self._versions.get("slurm", VERSIONS[0])) :]
+        hinted = self.connection.hints.get(plugin)
+        return sorted(left, key=lambda version: version != hinted)
+
     def _checked(self, method, plugin, path, params=None):
         """Return the body of an answer that holds no error; raise what it says otherwise."""
         request = f"{method} {path}"
@@ -347,6 +355,8 @@ class Slurm(Platform):
         if any(code != text.NOTHING_FOUND for code, _words in said):
             raise self._error(said, request)
         if answer.status >= 300 and not said:
+            if plugin == "slurm":  # 24.11 about partitions, be it a bad token (511) or a dead controller (502)
+                raise self._unspecified(request)
             why = f"HTTP {answer.status} without a reason."
             raise Unreachable(why, site=self.site.id, request=request)
         return answer.body
@@ -391,7 +401,7 @@ class Slurm(Platform):
         return told.replace("credential file", f"credential file {self.account.credential}") if told else None
 
     def _unspecified(self, request):
-        # -1 is a bad token and a dead controller alike; slurmdbd tells them apart.
+        # -1, and no word at all, is a bad token and a dead controller alike; slurmdbd tells them apart.
         why = "slurmctld is down."
         try:
             if request != f"GET {CLUSTERS}":

@@ -37,6 +37,8 @@ def _row(platform, verb):
     no = platform.can(verb)
     if no:
         return _told(verb, "absent", no)
+    if verb == "dataset" and not platform.SHARED_FILES:
+        return _told(verb, "not_tried", "its files are on the machine of each component, and that is made by a run.")
     if verb == "dataset":
         return _asked(platform, verb, lambda: platform.files.dataset(f"{platform.files.root()}/{_name(platform)}"))
     if verb in NAMED:
