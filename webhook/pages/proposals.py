@@ -18,6 +18,7 @@ from ..desk.desk import Missing
 from ..pictures import plans
 from . import forms
 from . import frame
+from . import showing
 from . import tasks
 from .words import translate
 
@@ -69,7 +70,7 @@ def tune(run, proposal):
             "id": one["component"],
             "kind": one["kind"],
             "needs": row.body["needs"][one["component"]],
-            "note": one["pool"] or one["link"] or one["site"],
+            "note": one["pool"] or showing.way(one["link"]) or one["site"],
         }
         for one in row.body["placements"]
     ]
