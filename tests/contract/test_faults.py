@@ -25,6 +25,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.platforms.registry 
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import InstanceSpec
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JOB_ENDED
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs import VERBS
+from tests.contract.benches import FURTHER
 
 HTML = {"code": 200, "text": "<html>login</html>", "headers": {"Content-Type": "text/html"}}
 REST = ("aofei", "custom", "openstack", "prometheus", "slurm", "tianyin")
@@ -360,7 +361,8 @@ def cells():
         for platform, cell in sorted(row.items()):
             if not isinstance(cell, Held):
                 cell = cell if callable(cell) else absent(cell)
-                yield pytest.param(platform, cell, id=f"{platform}: {fault}")
+                for bench in (platform, *FURTHER.get(platform, ())):
+                    yield pytest.param(bench, cell, id=f"{bench}: {fault}")
 
 
 def test_the_table_has_every_platform_and_every_fault():

@@ -171,7 +171,10 @@ def test_asking_twice_makes_one(bench, demo):
     first, again = verb(demo), verb(demo)
     assert (first["changed"], again["changed"]) == (True, False)
     assert first["instance"]["name"] == "swb-web-front" and first["instance"]["state"] == "running"
-    assert first["instance"]["label"] == {"swb_deployment": "web", "swb_component": "front", "swb_tenant": "demo"}
+    assert first["instance"]["label"] == {
+        "swb_deployment": "web", "swb_component": "front", "swb_tenant": "demo",
+        "swb_image": "openeuler-x86_64", "swb_size": "1 vCPU, 0 GiB, 0 card(s)",
+    }  # fmt: skip
     assert bench.copies("swb-web-front") == 1
     assert verb(demo, which=INSTANCE_INFO)["instance"]["id"] == first["instance"]["id"]
     assert verb(demo, "absent")["changed"] is True and verb(demo, "absent")["changed"] is False

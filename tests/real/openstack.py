@@ -237,6 +237,28 @@ class RealOpenStack:
             self.call("nova", "PUT", f"/v2.1/os-quota-sets/{project}", {"quota_set": quota})
         return {"project": project, "password": password}
 
+    # -- what is there ----------------------------------------------------------------------------
+    def copies(self, name):
+        """Return the ids of all machines of a name, as only the server knows."""
+        rows = self.call("nova", "GET", f"/v2.1/servers?all_tenants=1&name={name}")["servers"]
+        return [row["id"] for row in rows if row["name"] == name]
+
+    def has_of_network(self):
+        """Return what the tenant has of the network: ports and groups by name, open TCP ports, floating addresses."""
+        token = self.login("demo", self.demo["password"], "demo")
+        rows = {
+            kind: self.call("neutron", "GET", f"/v2.0/{kind}", token=token)[kind.replace("-", "_")]
+            for kind in ("ports", "security-groups", "security-group-rules", "floatingips")
+        }
+        groups = {row["id"]: row["name"] for row in rows["security-groups"] if row["name"] != "default"}
+        return {
+            "ports": sorted(row["name"] for row in rows["ports"]),
+            "groups": sorted(groups.values()),
+            "open": sorted(row["port_range_min"] for row in rows["security-group-rules"]
+                           if row["direction"] == "ingress" and row["security_group_id"] in groups),
+            "floating": [row["floating_ip_address"] for row in rows["floatingips"]],
+        }  # fmt: skip
+
     # -- the product's configuration -----------------------------------------------------------------
     def _configure(self):
         """Write a config folder whose account for perception is the administrator, and the tenant demo."""

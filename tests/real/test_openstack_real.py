@@ -102,11 +102,6 @@ def verb(platform, name, check=False, events=None, **params):
     return instance.INSTANCE.run(platform, whole, check, lambda event, **fields: seen.append(event))
 
 
-def copies(cloud, name):
-    rows = cloud.call("nova", "GET", f"/v2.1/servers?all_tenants=1&name={name}")["servers"]
-    return [row["id"] for row in rows if row["name"] == name]
-
-
 # -- what it sees -----------------------------------------------------------------------------------
 def test_it_says_what_it_is(at):
     said = at(None).ping()
@@ -210,7 +205,7 @@ def test_a_quota_and_a_policy_are_told_apart(at, cloud, name):
     with pytest.raises(Unauthorized) as caught:
         at().checked("GET", "compute", "/os-services")
     assert not isinstance(caught.value, QuotaExceeded) and caught.value.details["status"] == 403
-    assert copies(cloud, name) == []
+    assert cloud.copies(name) == []
 
 
 def test_what_does_not_fit_fails_with_its_reason_and_still_holds_quota(at, cloud, name):
@@ -261,7 +256,7 @@ def test_asking_twice_makes_one(at, cloud, name):
     first = verb(at(), name)
     again = verb(at(), name)
     assert (first["changed"], again["changed"]) == (True, False)
-    assert first["instance"]["id"] == again["instance"]["id"] and len(copies(cloud, name)) == 1
+    assert first["instance"]["id"] == again["instance"]["id"] and len(cloud.copies(name)) == 1
     assert first["instance"]["state"] == "running" and first["instance"]["pool"] == NPU
     assert verb(at(), name, state="absent")["changed"] is True
     assert verb(at(), name, state="absent")["changed"] is False
@@ -269,7 +264,7 @@ def test_asking_twice_makes_one(at, cloud, name):
 
 def test_check_mode_shows_and_makes_nothing(at, cloud, name):
     shown = verb(at(), name, check=True)
-    assert shown["changed"] is True and name in shown["diff"]["after"] and copies(cloud, name) == []
+    assert shown["changed"] is True and name in shown["diff"]["after"] and cloud.copies(name) == []
 
 
 def test_a_machine_of_our_name_that_is_not_ours_is_not_touched(at, cloud, name):
@@ -277,7 +272,7 @@ def test_a_machine_of_our_name_that_is_not_ours_is_not_touched(at, cloud, name):
     for state in ("present", "absent"):
         with pytest.raises(Conflict, match="not ours"):
             verb(at(), name, state=state)
-    assert len(copies(cloud, name)) == 1
+    assert len(cloud.copies(name)) == 1
 
 
 def test_a_create_whose_answer_is_late_is_found_by_its_mark_and_not_repeated(at, cloud, name, monkeypatch):
@@ -309,7 +304,7 @@ def test_a_create_whose_answer_is_late_is_found_by_its_mark_and_not_repeated(at,
     done = verb(platform, name, events=events)
     assert "doubt" in events and events.count("intent") == 1
     assert done["instance"]["state"] == "running"
-    assert copies(cloud, name) == [done["instance"]["id"]]
+    assert cloud.copies(name) == [done["instance"]["id"]]
 
 
 def test_a_hung_nova_is_a_timeout(at, cloud, monkeypatch):
@@ -333,7 +328,7 @@ def test_nova_killed_in_the_middle(at, cloud, name):
         until(lambda: platform.instance(name) and None, 20)
     cloud.restart("nova")
     found = platform.instance(name)
-    assert found.id == made.id and copies(cloud, name) == [made.id]
+    assert found.id == made.id and cloud.copies(name) == [made.id]
     if found.state == "starting":  # nobody picks it up again: its time has to end it
         with pytest.raises(Timeout, match="still BUILD"):
             instance._wait(platform, {"timeout_s": 2, "poll_s": 0.5}, found, lambda *_a, **_k: None)
@@ -342,21 +337,6 @@ def test_nova_killed_in_the_middle(at, cloud, name):
 
 
 # -- what reaches a machine ---------------------------------------------------------------------------
-def network(cloud):
-    """Return what the tenant has of the network: names of ports and groups, incoming TCP ports, floating addresses."""
-    token = cloud.login("demo", cloud.demo["password"], "demo")
-    rows = {kind: cloud.call("neutron", "GET", f"/v2.0/{kind}", token=token)[kind.replace("-", "_")]
-            for kind in ("ports", "security-groups", "security-group-rules", "floatingips")}  # fmt: skip
-    groups = {row["id"]: row["name"] for row in rows["security-groups"] if row["name"] != "default"}
-    return {
-        "ports": sorted(row["name"] for row in rows["ports"]),
-        "groups": sorted(groups.values()),
-        "open": sorted(row["port_range_min"] for row in rows["security-group-rules"]
-                       if row["direction"] == "ingress" and row["security_group_id"] in groups),
-        "floating": [row["floating_ip_address"] for row in rows["floatingips"]],
-    }  # fmt: skip
-
-
 def spy(monkeypatch, verb, tried):
     """Note a verb of the platform each time it comes to its end, and let it do what it does."""
     real = getattr(OpenStack, verb)
@@ -378,9 +358,9 @@ def test_exactly_the_ports_asked_for_are_open_and_all_of_it_is_gone_afterwards(a
         spy(monkeypatch, noun, tried)
     shown = verb(at(), name, check=True, ports=[22, 80], login=True)
     assert "TCP 22" in shown["diff"]["after"] and "one of public" in shown["diff"]["after"]
-    assert network(cloud) == NOTHING
+    assert cloud.has_of_network() == NOTHING
     made = verb(at(), name, ports=[22, 80], login=True)
-    now = network(cloud)
+    now = cloud.has_of_network()
     assert (now["ports"], now["groups"], now["open"]) == ([name], [name], [22, 80])
     (floating,) = now["floating"]
     assert [(e["port"], e["public"]["address"]) for e in made["endpoints"]] == [(22, floating), (80, floating)]
@@ -389,11 +369,11 @@ def test_exactly_the_ports_asked_for_are_open_and_all_of_it_is_gone_afterwards(a
 
     changed = verb(at(), name, ports=[443], login=True)
     assert changed["changed"] is True and changed["instance"]["id"] == made["instance"]["id"]
-    assert network(cloud) == {**now, "open": [443]}
+    assert cloud.has_of_network() == {**now, "open": [443]}
 
-    assert verb(at(), name, state="absent", check=True)["changed"] is True and network(cloud)["open"] == [443]
+    assert verb(at(), name, state="absent", check=True)["changed"] is True and cloud.has_of_network()["open"] == [443]
     gone = verb(at(), name, state="absent")
-    assert floating in gone["diff"]["before"] and network(cloud) == NOTHING and copies(cloud, name) == []
+    assert floating in gone["diff"]["before"] and cloud.has_of_network() == NOTHING and cloud.copies(name) == []
     assert verb(at(), name, state="absent")["changed"] is False
     assert set(tried) == {"access", "set_access", "remove_access"}, "each was called on the real Neutron"
 
@@ -404,8 +384,8 @@ def test_a_quota_of_floating_addresses_is_told_from_a_policy_and_nothing_stays(a
     try:
         with pytest.raises(QuotaExceeded, match="Quota exceeded") as caught:
             verb(at(), name, ports=[22], login=True)
-        assert caught.value.details["status"] == 409 and copies(cloud, name) == []
-        assert verb(at(), name, state="absent")["changed"] is True and network(cloud) == NOTHING
+        assert caught.value.details["status"] == 409 and cloud.copies(name) == []
+        assert verb(at(), name, state="absent")["changed"] is True and cloud.has_of_network() == NOTHING
     finally:
         cloud.call("neutron", "DELETE", quota)
     with pytest.raises(Unauthorized):
@@ -432,10 +412,10 @@ def test_what_was_made_of_the_network_is_found_and_not_made_again(at, cloud, nam
     platform.checked = checked
     done = verb(platform, name, events=events, ports=[22], login=True)
     assert "doubt" in events and done["instance"]["state"] == "running"
-    now = network(cloud)
+    now = cloud.has_of_network()
     assert (now["ports"], now["groups"], now["open"], len(now["floating"])) == ([name], [name], [22], 1)
     verb(at(), name, state="absent")
-    assert network(cloud) == NOTHING
+    assert cloud.has_of_network() == NOTHING
 
 
 # -- credentials ------------------------------------------------------------------------------------
@@ -508,10 +488,10 @@ def test_a_dead_keystone_is_unreachable(at, cloud):
 def test_conformance_reads_only_and_its_exit_code_says_what_an_account_sees(cloud, tmp_path):
     project = Project(cloud, tmp_path)
     place = ("-e", "site=hunan", "-e", "endpoint=cloud", "-e", f"config={cloud.config}")
-    before = network(cloud), len(cloud.call("nova", "GET", "/v2.1/servers?all_tenants=1")["servers"])
+    before = cloud.has_of_network(), len(cloud.call("nova", "GET", "/v2.1/servers?all_tenants=1")["servers"])
     done = project.play("conformance", *place).good()
     for verb_of in ("ping", "pools", "quota", "instance"):
         assert f"{verb_of}: answered" in done.flat, done.text
     done = project.play("conformance", *place, "-e", "tenant=demo")
     assert done.code == 2 and "pools: failed" in done.flat and "quota, not capacity" in done.flat
-    assert before == (network(cloud), len(cloud.call("nova", "GET", "/v2.1/servers?all_tenants=1")["servers"]))
+    assert before == (cloud.has_of_network(), len(cloud.call("nova", "GET", "/v2.1/servers?all_tenants=1")["servers"]))

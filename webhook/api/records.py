@@ -331,10 +331,11 @@ class Run(Task):
     components: list[Component] = []
     launches: list[Launch] = []
     models: list[dict[str, Any]] = []
-    #: where machines that stay are reached: component, machine, port, private and public {address, port}, lease_until
+    #: where machines that stay are reached: component, machine, port, private and public {address, port},
+    #: lease_until, ended
     endpoints: list[dict[str, Any]] = []
     #: where a model that is served answers: component, pool, url and inside (behind NAT), replicas of those asked,
-    #: requests, median_ms, worst_ms, status, lease_until
+    #: requests, median_ms, worst_ms, status, lease_until, ended
     services: list[dict[str, Any]] = []
     #: how far apart the members of a gang started: gang, skew_s, allowed_s, starts {component: epoch s}
     gangs: list[dict[str, Any]] = []

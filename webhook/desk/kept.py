@@ -1,7 +1,7 @@
 """What stays after a run: services that answer and machines, where they are reached on both sides of a NAT, until when.
 
-From the journal's newest word of each since everything was last given back, the plan, and the site files. `leases`:
-component → the time until which what it keeps stays, of those that stand.
+From the journal's newest word of each since everything was last given back, the plan, and the site files. `stays`:
+component → leases.Stay, what the leases of the store say of it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Brain
 _MEASURED = ("component", "url", "replicas", "requests", "median_ms", "worst_ms", "status")
 
 
-def services(config, plan, events, leases):
+def services(config, plan, events, stays):
     """Return one mapping a service that answered.
 
     component, pool, url (as we reach it), inside (the same behind the site's NAT, one a machine of its balancer),
-    replicas that answer of `asked`, requests made, median_ms and worst_ms of them, status of the last; lease_until.
+    replicas that answer of `asked`, requests made, median_ms and worst_ms of them, status of the last; lease_until,
+    and ended, when it was given back or taken over by a newer plan.
     """
     asked = {item["id"]: item["nodes"] for item in plan["components"] if item["kind"] == "serve"}
     pools = _pools(events)
@@ -28,19 +29,19 @@ def services(config, plan, events, leases):
             "pool": pools.get(name),
             "inside": _inside(config, pools.get(name), event["url"]),
             "asked": asked.get(name),
-            "lease_until": leases.get(name),
+            **_lease(stays.get(name)),
         }
         found.append({**{key: event[key] for key in _MEASURED}, **more})
     return found
 
 
-def machines(events, leases):
-    """Return where machines that stay are reached: component, machine, port, private, public, lease_until."""
+def machines(events, stays):
+    """Return where machines that stay are reached: component, machine, port, private, public, lease_until, ended."""
     rows = [
         {key: event[key] for key in ("component", "machine", "port", "private", "public")}
         for event in newest(events, "reachable", "machine", "port")
     ]
-    return [{**row, "lease_until": leases.get(row["component"])} for row in rows]
+    return [{**row, **_lease(stays.get(row["component"]))} for row in rows]
 
 
 def newest(events, kind, *keys):
@@ -52,6 +53,10 @@ def newest(events, kind, *keys):
         elif event["event"] == kind:
             found[tuple(event[key] for key in keys)] = event
     return list(found.values())
+
+
+def _lease(stay):
+    return {"lease_until": stay.until if stay else None, "ended": stay.ended if stay else None}
 
 
 def _pools(events):

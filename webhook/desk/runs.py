@@ -51,15 +51,15 @@ def show(desk, caller, run):
         raise Missing(say("task {run} has no plan yet", run=run))
     _folder, plan = desk.plan(row.digest)
     events = desk.store.journal(run)
-    stays = leases.stays(desk.store) if plan.get("deployment") else ()
-    until = {stay.component: stay.until for stay in stays if stay.run == run and stay.ended is None}
+    mine = leases.stays(desk.store) if plan.get("deployment") else ()
+    stays = {stay.component: stay for stay in mine if stay.run == run}
     return {
         "task": row,
         "components": components(plan, desk.store.estimate(row.digest), events),
         "launches": launches(desk, run),
         "models": models(events),
-        "endpoints": kept.machines(events, until),
-        "services": kept.services(desk.config(), plan, events, until),
+        "endpoints": kept.machines(events, stays),
+        "services": kept.services(desk.config(), plan, events, stays),
         "gangs": [{name: event[name] for name in GANG} for event in kept.newest(events, "gang", "gang")],
         "plan": plan,
     }

@@ -71,7 +71,7 @@ def tune(run, proposal):
             "id": one["component"],
             "kind": one["kind"],
             "needs": row.body["needs"][one["component"]],
-            "note": one["pool"] or one["link"] or one["site"],
+            "note": one["pool"] or showing.way(one["link"]) or one["site"],
         }
         for one in row.body["placements"]
     ]

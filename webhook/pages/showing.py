@@ -94,6 +94,11 @@ def hours(seconds_):
     return DASH if seconds_ is None else f"{seconds_ / 3600:.2f}"
 
 
+def way(link):
+    """The links of a transfer, ``a->b->c``, as people draw them."""
+    return (link or "").replace("->", " → ")
+
+
 def known(value):
     return DASH if value is None else value
 
@@ -140,6 +145,6 @@ def word(text):
 def install(app):
     app.jinja_env.filters.update(
         moment=moment, length=length, money=money, hours=hours, known=known, size=size, figure=figure, delta=delta,
-        word=word, sentence=sentence, about=about,
+        word=word, sentence=sentence, about=about, way=way,
     )  # fmt: skip
     app.jinja_env.globals["figures"] = SHOWN

@@ -55,7 +55,7 @@ def gantt(proposal):
         {
             "name": one.component,
             "kind": one.kind,
-            "where": one.pool or one.link or one.site,
+            "where": one.pool or showing.way(one.link) or one.site,
             "start_s": one.start_s,
             "end_s": one.end_s,
         }

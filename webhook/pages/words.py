@@ -47,11 +47,12 @@ KNOWN = (
 
 #: What the audit calls what was done.
 ACTIONS = (
-    _("alarm.acknowledge"), _("delivery.fetch"), _("delivery.take"), _("fleet.drain"), _("fleet.pause"),
-    _("fleet.undrain"), _("notice.again"), _("proposal.revise"), _("quota.put"), _("run.cancel"), _("run.cancelled"),
-    _("run.failed"), _("run.resume"), _("run.succeeded"), _("session.enter"), _("session.leave"), _("task.approve"),
-    _("task.confirm"), _("task.expire"), _("task.make"), _("task.propose"), _("task.refuse"), _("task.reject"),
-    _("task.withdraw"), _("token.make"), _("token.revoke"),
+    _("alarm.acknowledge"), _("delivery.fetch"), _("delivery.take"), _("deployment.end"), _("deployment.ending"),
+    _("deployment.extend"), _("fleet.drain"), _("fleet.pause"), _("fleet.undrain"), _("limits.push"), _("limits.try"),
+    _("notice.again"), _("proposal.revise"), _("quota.put"), _("run.cancel"), _("run.cancelled"), _("run.failed"),
+    _("run.resume"), _("run.succeeded"), _("session.enter"), _("session.leave"), _("task.approve"), _("task.confirm"),
+    _("task.expire"), _("task.make"), _("task.propose"), _("task.refuse"), _("task.reject"), _("task.withdraw"),
+    _("token.make"), _("token.revoke"),
 )  # fmt: skip
 
 

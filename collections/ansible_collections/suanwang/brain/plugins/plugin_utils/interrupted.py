@@ -50,8 +50,10 @@ class Guard:
             signal.signal(number, handler)
 
     def _interrupt(self, number, frame):
-        if os.getpid() != self._pid:  # a worker: it ends as ever
-            raise KeyboardInterrupt
+        if os.getpid() != self._pid:
+            # A worker, perhaps one so new that its parent does not know it: KeyboardInterrupt would print its traceback
+            # after the parent's last words.
+            os.kill(os.getpid(), signal.SIGKILL)
         self._end("Interrupted")
 
     def _look_after(self, number, frame):

@@ -302,13 +302,13 @@ def _stood(run_pass, component, **more):
 
 
 def _left(run_pass, component, more):
-    """What a component stood on before its plan moved it: ended once it stands in its new place, and not before."""
+    """What a component stood on before its plan moved it: ended once it stands in its new place, and not before.
+
+    Of a service that is asked for by its role, after it answered; of machines when all is given back, failed or not.
+    """
     ended = run_pass.told("end", component["id"]) or {}
-    if (
-        run_pass.facts["purpose"] != "apply"
-        or ended.get("state") != "succeeded"
-        or "moved" not in run_pass.plan["deletions"]
-    ):
+    there = component["kind"] == "serve" or ended.get("state") == "succeeded"
+    if run_pass.facts["purpose"] != "apply" or not there or "moved" not in run_pass.plan["deletions"]:
         return f"{component['id']} stays where it was"
     absent = {"deployment": run_pass.plan["deployment"], "state": "absent", "component": component["id"], **more}
     return [{**place, **absent} for place in places_of(run_pass, component["leaves"])]

@@ -45,15 +45,21 @@ def kept_in_place(matrix, pools, where, moving):
                     "{component} stands at {here}; within its endpoint it cannot move to {pool}",
                     component=name, here=here, pool=pool,
                 )  # fmt: skip
-                advice = "Take a pool of another endpoint, or release the deployment first"
-                row[pool] = (*row[pool], No("same_name", sentence, "sites", advice))
+                no = No(
+                    "same_name", sentence, "sites",
+                    "Take a pool of another endpoint, or release the deployment first",
+                )  # fmt: skip
+                row[pool] = (*row[pool], no)
             elif stays:
                 sentence = say(
                     "{component} stands at {here} and is changed there; {pool} would be a move",
                     component=name, here=here, pool=pool,
                 )  # fmt: skip
-                advice = "To move it, name the site under `sites` of the component, or choose the pool of a proposal"
-                row[pool] = (*row[pool], No(STAYS_THERE, sentence, "sites", advice))
+                no = No(
+                    STAYS_THERE, sentence, "sites",
+                    "To move it, name the site under `sites` of the component, or choose the pool of a proposal",
+                )  # fmt: skip
+                row[pool] = (*row[pool], no)
 
 
 def could_move(row):
