@@ -65,10 +65,10 @@ class Template:
         (work / "data.bin").write_bytes(INPUT)
         self.run = self.project.planned(task)
 
-    def mint(self, folder, checkout=CHECKOUT, keep=False, good_for_s=3600, approved_ago_s=0):
+    def mint(self, folder, checkout=CHECKOUT, keep=False, good_for_s=3600, approved_ago_s=0, not_before=None):
         """Return (Project, run id) of an approved run of its own, in a store of its own. keep: delete nothing.
 
-        The approval was given `approved_ago_s` ago and is good for `good_for_s` from then.
+        The approval was given `approved_ago_s` ago and is good for `good_for_s` from then. not_before: of its window.
         """
         folder.mkdir(parents=True)
         shutil.copytree(self.project.store.root, folder / "state")
@@ -76,6 +76,8 @@ class Template:
         plan = {**project.plan(self.run), "run": new_run(time.time() * 1000)}
         if keep:
             plan["deletions"] = []
+        if not_before:
+            plan["window"] = {**plan["window"], "not_before": not_before}
         digest, path = project.store.save_plan(plan, {})
         key = statement.read_key(project.config / "credentials" / "approver")
         at = clock.after(clock.now(), -approved_ago_s)

@@ -1,7 +1,10 @@
-"""An approval that has expired: nothing is started on it, what was started is brought to its end."""
+"""A window that is not open yet, and an approval that has expired: nothing is started, what was started is
+brought to its end.
+"""
 
 import time
 
+from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from tests.faults import bench
 from tests.faults.test_apply import said
 
@@ -28,6 +31,23 @@ def test_nothing_is_started_on_an_expired_approval(template, lab, tmp_path):
     project.approve(run).good()
     project.apply(run).good()
     bench.ended_well(project, lab, run)
+
+
+def test_nothing_is_started_before_its_window_but_a_check_and_a_release_are_fine(template, lab, tmp_path):
+    opens = clock.after(clock.now(), 3600)
+    project, run = template.mint(tmp_path / "early", not_before=opens)
+    for name in bench.SITES:
+        lab.site(name).reset_counters()
+    refused = project.apply(run)
+    assert refused.code != 0
+    digest = project.store.find_plan(run).name
+    assert f"plan {digest[:8]} starts not before {opens}" in refused.flat, refused.text
+    assert "revise the proposal with another window" in refused.flat
+    assert project.events(run) == []
+    untouched(lab)
+    project.play("apply", "-e", f"plan={run}", "--check").good()
+    project.play("release", "-e", f"plan={run}").good()
+    assert not bench.our_jobs(lab, run)
 
 
 def test_what_was_started_is_finished_after_the_expiry(lab, clone, tmp_path):

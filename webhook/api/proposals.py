@@ -33,7 +33,7 @@ def make(run):
 @blueprint.output(records.Proposal, status_code=201)
 def revise(run, asked):
     """Edit a proposal: it is checked again, and the answer says what changes by it."""
-    edits = {name: edit.model_dump(exclude_none=True) for name, edit in asked.components.items()}
+    edits = asked.model_dump(exclude_none=True, include={"components", "window"})
     row = proposals.revise(desk(), caller(), run, asked.proposal, edits, asked.keep)
     return shaping.proposal(row), 201 if asked.keep else 200
 

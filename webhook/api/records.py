@@ -196,6 +196,8 @@ class Proposal(Out):
     unknown: list[str] = []
     placements: list[Placement]
     pools: dict[str, list[str]] = Field(default={}, description="component → pools that could take it")
+    window: dict[str, Time] = Field(default={}, description="not_before and start_by, where somebody asked for them")
+    shares_mbps: dict[str, int] = Field(default={}, description="copy over a link → what it may take at most")
     reasons: list[str] = []
     loses: list[str] = []
     notes: list[str] = []
@@ -229,11 +231,18 @@ class Edit(In):
     accelerators: int | None = Field(default=None, ge=0)
     nodes: int | None = Field(default=None, ge=1)
     parameters: dict[str, str | int | float | bool] | None = None
+    rate_mbps: int | None = Field(default=None, ge=1, description="of a copy: no more than its share of the link")
+
+
+class Window(In):
+    not_before: str | None = Field(default=None, max_length=20, description="RFC 3339 in UTC: nothing starts before")
+    start_by: str | None = Field(default=None, max_length=20, description="RFC 3339 in UTC: too late after")
 
 
 class Revise(In):
     proposal: str = Field(max_length=26)
-    components: dict[str, Edit] = Field(max_length=500)
+    components: dict[str, Edit] = Field(default={}, max_length=500)
+    window: Window | None = Field(default=None, description="in place of the one before; empty: none")
     keep: bool = Field(default=True, description="false: only say what would change")
 
 

@@ -33,6 +33,8 @@ def proposal(row):
         unknown=body["unknown"],
         placements=body["placements"],
         pools=body["pools"],
+        window=body.get("window", {}),
+        shares_mbps=body.get("shares_mbps", {}),
         reasons=body["reasons"],
         loses=body["loses"],
         notes=body["notes"],

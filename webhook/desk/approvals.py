@@ -15,7 +15,6 @@ from ansible_collections.suanwang.brain.plugins.module_utils.errors import Brain
 from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 from ansible_collections.suanwang.brain.plugins.plugin_utils import autoapproval
 from ansible_collections.suanwang.brain.plugins.plugin_utils import carried
-from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import draining
 from ansible_collections.suanwang.brain.plugins.plugin_utils import statement
 from ansible_collections.suanwang.brain.plugins.plugin_utils.fetching import planned_files
@@ -128,7 +127,7 @@ def _eyes(caller, row):
 def _sign(desk, config, folder, document, digest, approver, now):
     signer = desk.settings.file.signer
     key = statement.read_key(desk.settings.secret_path(signer.credential))
-    expires = clock.after(now, 3600 * config.policy.get("approval_valid_h", 24))
+    expires = statement.valid_until(document, config.policy, now)
     rules = statement.rules_hash(config.policy) if approver == autoapproval.APPROVER else None
     made = statement.sign(key, digest, document["run"], approver, now, expires, signer.principal, rules)
     statement.check_approval(made, document, digest, config.policy, config.allowed_signers)
@@ -168,7 +167,7 @@ def take_up(desk, run):
         if ready:
             ledger.hold(session, row, desk.plan(digest)[1], now)
             database.move(session, row, "approve", now)
-            queue(session, desk, row, "apply", f"apply:{row.digest}", row.requester, now)
+            launch(session, desk, row, now)
         return row
 
 
@@ -187,6 +186,12 @@ def _decide(session, desk, row, person, verdict, now, **more):
         )  # fmt: skip
     )
     session.flush()
+
+
+def launch(session, desk, row, now):
+    """Queue the run of an approved plan, once, unless its window opens later: then `chores.launch_opened` does it."""
+    if now >= desk.plan(row.digest)[1]["window"].get("not_before", now):
+        queue(session, desk, row, "apply", f"apply:{row.digest}", row.requester, now)
 
 
 def queue(session, desk, row, kind, once, asked_by, now):

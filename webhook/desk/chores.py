@@ -86,6 +86,22 @@ def take_up_signatures(desk):
             log.warning("the signatures of task %s: %s", run, error)
 
 
+def launch_opened(desk):
+    """Queue approved plans whose window was not open yet when they were approved, and is now."""
+    once = select(Launch.id).where(Launch.once == "apply:" + Task.digest)
+    with desk.database.read() as session:
+        query = select(Task.id).where(Task.state == "approved", ~once.exists())
+        waiting = list(session.scalars(query))
+    for run in waiting:
+        try:
+            with desk.database.write() as session:
+                row = database.locked(session, Task, run)
+                if row.state == "approved":
+                    approvals.launch(session, desk, row, desk.now())
+        except (BrainError, database.Stale) as error:
+            log.warning("the window of task %s: %s", run, error)
+
+
 def expire(desk):
     """Close what can no longer start."""
     now = desk.now()
@@ -129,7 +145,7 @@ def tidy(desk):
             stream.write(f"{number} {text}\n")
 
 
-OFTEN = (plan_waiting, confirm_deliveries, take_up_signatures)
+OFTEN = (plan_waiting, confirm_deliveries, take_up_signatures, launch_opened)
 SELDOM = (
     approve_by_policy, expire, tidy, alarms.forget_gone, deployments.end_overdue, deployments.settle, outbox.collect,
 )  # fmt: skip

@@ -105,14 +105,14 @@ def index(desk, caller, run):
         return row, list(session.scalars(query))
 
 
-def revise(desk, caller, run, proposal, components, keep=True):
-    """Edit a proposal; return the new row, kept beside the others unless keep is false."""
+def revise(desk, caller, run, proposal, edits, keep=True):
+    """Edit a proposal, as the planner's revise takes edits; return the new row, kept unless keep is false."""
     with desk.database.read() as session:
         task = task_of(session, caller, run)
         _mine(caller, task)
         database.states.after("task", task.state, "revise")
         base = _of(session, task, proposal)
-    chain = [*base.chain, {"components": components}]
+    chain = [*base.chain, edits]
     found = desk.planner.ask(
         "revise", path=desk.task_file(run), round=base.round, label=_root(desk, base), chain=chain
     )  # fmt: skip
@@ -131,7 +131,7 @@ def revise(desk, caller, run, proposal, components, keep=True):
         made.number = session.scalar(query) + 1
         session.add(made)
         database.move(session, task, "revise", now, proposal=made.id)
-        audit.note(session, now, caller.principal, "proposal.revise", run, edits=components, proposal=made.id)
+        audit.note(session, now, caller.principal, "proposal.revise", run, edits=edits, proposal=made.id)
     return made
 
 

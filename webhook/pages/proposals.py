@@ -54,6 +54,7 @@ def _components(row):
             **place,
             "id": name,
             "pools": body["pools"].get(name),
+            "share_mbps": body.get("shares_mbps", {}).get(name) if place["end_s"] > place["start_s"] else None,
             "parameters": {
                 key: forms.lines({"": value})[1:] for key, value in body["parameters"].get(name, {}).items()
             },
@@ -76,7 +77,7 @@ def tune(run, proposal):
     ]
     return render_template(
         "tune.html", task=task, proposal=row, shown=shaping.proposal(row), components=_components(row),
-        gantt=tasks.gantt, graph=plans.graph(nodes, translate("Graph of components")),
+        window=_window(row), gantt=tasks.gantt, graph=plans.graph(nodes, translate("Graph of components")),
     )  # fmt: skip
 
 
@@ -84,10 +85,8 @@ def _edits(row, form):
     """Return what a form changes against the proposal it was shown for."""
     found = {}
     for one in _components(row):
-        if one["pools"] is None:
-            continue
         name, edit = one["id"], {}
-        for field in ("pool", "accelerators", "nodes"):
+        for field in ("pool", "accelerators", "nodes") if one["pools"] else ("rate_mbps",):
             given = form.get(f"{name}.{field}", "").strip()
             if given and given != str(one[field]):
                 edit[field] = given if field == "pool" else forms.scalar(given)
@@ -100,7 +99,24 @@ def _edits(row, form):
             edit["parameters"] = changed
         if edit:
             found[name] = edit
-    return found
+    window = _window_edit(row, form)
+    return {**({"components": found} if found else {}), **({"window": window} if window is not None else {})}
+
+
+def _window(row):
+    """Return the window of a proposal as the fields of the form show it."""
+    asked = row.body.get("window", {})
+    return {field: showing.field(asked.get(field)) for field in ("not_before", "start_by")}
+
+
+def _window_edit(row, form):
+    """Return the window that a form asks for, None where it is the one shown; a field not touched keeps its seconds."""
+    shown, asked = _window(row), row.body.get("window", {})
+    given = {field: form.get(f"window.{field}", shown[field]).strip() for field in shown}
+    if given == shown:
+        return None
+    kept = {field: asked.get(field) if given[field] == shown[field] else showing.utc(given[field]) for field in given}
+    return {field: at for field, at in kept.items() if at}
 
 
 @blueprint.post("/tune/<proposal>/try")

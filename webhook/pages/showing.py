@@ -26,6 +26,21 @@ def moment(text):
     return _moment(text).astimezone(ZONE).strftime("%m-%d %H:%M:%S")
 
 
+def field(text):
+    """RFC 3339 text as the value of a datetime-local field, in the time of the pages; empty for None."""
+    return _moment(text).astimezone(ZONE).strftime("%Y-%m-%dT%H:%M") if text else ""
+
+
+def utc(value):
+    """The value of a datetime-local field as RFC 3339 text in UTC; what is no time stays as it is."""
+    try:
+        given = datetime.datetime.fromisoformat(value)
+        local = given if given.tzinfo else given.replace(tzinfo=ZONE)
+        return local.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
+        return value
+
+
 def _moment(text):
     return datetime.datetime.fromisoformat(text)
 

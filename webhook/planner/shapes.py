@@ -7,6 +7,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.plain import to_pla
 from ansible_collections.suanwang.brain.plugins.plugin_utils import clock
 from ansible_collections.suanwang.brain.plugins.plugin_utils import proposing
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning import score
+from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.problem import shares_mbps
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.standing import could_move
 
 from . import atlas
@@ -53,6 +54,8 @@ def proposal(one):
         "needs": {node.id: list(node.needs) for node in one.problem.graph.nodes},
         "parameters": {node.id: dict(node.component.parameters) for node in one.problem.graph.nodes if node.component},
         "pools": able,
+        "window": one.problem.window.plain(),
+        "shares_mbps": shares_mbps(one.problem, one.schedule.choice),
         "reasons": list(one.reasons),
         "loses": list(one.loses),
         "notes": list(one.notes),

@@ -88,7 +88,9 @@ class Worker:
         plan, estimate = proposing.planned(reading, chosen, config, run, requester, now)
         if keep:
             old, _digest = self.store.read_plan(self.store.find_plan(keep))
-            if now < old["window"]["start_by"] and {**old, "window": None} == {**plan, "window": None}:
+            asked = self.store.estimate(keep).get("window", {})
+            same = {**old, "window": None} == {**plan, "window": None} and asked == estimate["window"]
+            if same and now < old["window"]["start_by"]:
                 return {"digest": keep}
         digest, _path = self.store.save_plan(plan, estimate)
         return {"digest": digest}

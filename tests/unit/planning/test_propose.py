@@ -264,7 +264,7 @@ def test_revise_changes_counts():
         ([], "edits"),
         ({"components": {}, "pools": {}}, "edits.pools"),
         ({"components": {"other": {}}}, "edits.components.other"),
-        ({"components": {"move_digits": {}}}, "edits.components.move_digits"),
+        ({"components": {"move_digits": {"pool": HUNAN}}}, "edits.components.move_digits.pool"),
         ({"components": {"train": {"cards": 1}}}, "edits.components.train.cards"),
         ({"components": {"train": {"pool": 1}}}, "edits.components.train.pool"),
         ({"components": {"train": {"pool": "hunan/x/y"}}}, "edits.components.train.pool"),

@@ -36,7 +36,7 @@ class ActionModule(BrainAction):
                 way_out=f"Add it to {config.folder / 'allowed_signers'}, or use an approver's key.",
             )
         now = clock.now()
-        expires = clock.after(now, 3600 * config.policy.get("approval_valid_h", 24))
+        expires = statement.valid_until(plan, config.policy, now)
         approval = statement.sign(key, digest, plan["run"], names[0], now, expires)
         # What would not count is never written: a refused approver finds out now, not at apply.
         statement.check_approval(approval, plan, digest, config.policy, config.allowed_signers)

@@ -63,6 +63,12 @@ class ActionModule(BrainAction):
                 f"the approval of plan {digest[:8]} has expired, or its start window has passed.",
                 way_out="Approve it again, or propose again.",
             )
+        opens = plan["window"].get("not_before", now)
+        if now < opens and not past.started and not check and params["purpose"] == "apply":
+            raise Refused(
+                f"plan {digest[:8]} starts not before {opens}.",
+                way_out="Start it then, or revise the proposal with another window.",
+            )
         if not check:
             folder = store.adopt(folder, plan, digest)
             if params["purpose"] == "apply" and not finished:

@@ -32,7 +32,8 @@ def promised(store, now):
         begun, ended = _progress(store.journal(run))
         approved = bool(store.approvals(folder)) and now <= plan["window"]["start_by"]
         waits = ended is not None and (begun or approved)
-        for one in commitments(plan, store.estimate(digest), ended or (), since=begun or now):
+        opens = max(now, plan["window"].get("not_before", now))
+        for one in commitments(plan, store.estimate(digest), ended or (), since=begun or opens):
             key = plan["tenant"], plan.get("deployment"), one.component
             stay = stood.get((run, one.component)) if one.leased else None
             if stay is not None and stay.ended is None:

@@ -77,8 +77,10 @@ def plan(plan_, digest, estimate):
     )
     for item in plan_["components"]:
         made.add_row(item["id"], item["kind"], " ".join(item["needs"]), " ".join(item["pools"]), _what(item))
+    window = plan_["window"]
+    opens = f"start not before {window['not_before']} and before" if "not_before" in window else "start before"
     lines = [
-        f"requester {plan_['requester']}, tenant {plan_['tenant']}, start before {plan_['window']['start_by']}",
+        f"requester {plan_['requester']}, tenant {plan_['tenant']}, {opens} {window['start_by']}",
         f"at most {human(caps['wall_s'])}, {caps['card_s']} card-seconds, {money(caps.get('money_fen'))};"
         f" may delete: {', '.join(plan_['deletions']) or 'nothing'}",
     ]

@@ -292,6 +292,12 @@ class Verdict:
     expired: bool
 
 
+def valid_until(plan, policy, at):
+    """Return until when an approval given at that time lasts: policy.yml's hours, from when the plan may start on."""
+    opens = plan.get("window", {}).get("not_before", at)
+    return clock.after(max(at, opens), 3600 * policy.get("approval_valid_h", 24))
+
+
 def judge(approvals, plan, plan_digest, policy, allowed_signers, now):
     """Return the Verdict over all approvals of a plan. now: RFC 3339 text."""
     valid, fresh, refusals = {}, set(), []
@@ -308,8 +314,7 @@ def judge(approvals, plan, plan_digest, policy, allowed_signers, now):
         if claims["approver"] in (name for other, name in valid.items() if other != key):
             continue
         valid.setdefault(key, claims["approver"])
-        latest = clock.after(claims["at"], 3600 * policy.get("approval_valid_h", 24))
-        if now < min(claims["expires"], latest):
+        if now < min(claims["expires"], valid_until(plan, policy, claims["at"])):
             fresh.add(key)
     # The policy's own approval stands for all that it asks for, and people's count without it.
     people = [key for key, name in valid.items() if name != autoapproval.APPROVER]

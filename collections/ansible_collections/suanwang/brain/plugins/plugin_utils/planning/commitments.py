@@ -14,11 +14,11 @@ def commitments(plan, estimate, ended=(), since=None):
     """Return the Commitments of a plan. ended: ids of its components that have ended; a lease goes on after that.
 
     since: RFC 3339, when the run started, or now for a run that has not started, so that an approved plan
-    keeps its hold while it waits; None: when the estimate was made.
+    keeps its hold while it waits; None: when the estimate was made. A run that waits for its window starts with it.
     """
     if not estimate:
         return ()  # nobody reckoned what it takes
-    base = epoch(since or estimate["made_at"])
+    base = epoch(since or max(estimate["made_at"], plan["window"].get("not_before", "")))
     found = []
     for entry in estimate.get("components", ()):
         if (entry["id"] in ended and "lease_s" not in entry) or entry["end_s"] <= entry["start_s"]:

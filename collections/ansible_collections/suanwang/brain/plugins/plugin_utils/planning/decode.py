@@ -69,6 +69,7 @@ class Network:
     def __init__(self, problem, choice):
         self.problem = problem
         self.choice = choice
+        self.opens_s = problem.opens_s
         self.copies = copies(problem, choice)
         self.possible = self.copies is not None
         self.activities = []
@@ -96,7 +97,7 @@ class Network:
     def _unit(self, unit, before):
         options = [self.choice[name] for name in unit]
         length = max(option.run_s for option in options)
-        activity = Activity(unit, length, max(option.wait_s for option in options))
+        activity = Activity(unit, length, self.opens_s + max(option.wait_s for option in options))
         activity.lags = before
         if len(options) == 1:
             keys = self.problem.keys[options[0].pool]
@@ -129,7 +130,7 @@ class Network:
         key = (node.datum.key, route.hops[-1][1])
         if key not in self.at:
             length = transfer_s(node.datum.size, route)
-            activity = Activity(key, length, 0)
+            activity = Activity(key, length, self.opens_s)
             if node.datum.producer:
                 producer = node.datum.producer
                 activity.lags = {self.at[producer]: self.choice[producer].run_s}

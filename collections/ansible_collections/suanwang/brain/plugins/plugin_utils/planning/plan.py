@@ -59,7 +59,7 @@ def build(proposal, task, facts, *, run, requester, task_sha256, site_pins, poli
             )
     by_id = {entry["id"]: entry for entry in components}
     reach = _reach(proposal, pools, by_id)
-    last = max(place.start_s for place in proposal.placements)
+    last = max(place.start_s for place in proposal.placements) - problem.opens_s
     # Whole hours of the planned length are added: what starts late by plan is not late.
     start_within = 3600 * int(policy.get("start_within_h", 24)) + last // 3600 * 3600
     plan = {
@@ -69,7 +69,7 @@ def build(proposal, task, facts, *, run, requester, task_sha256, site_pins, poli
         "requester": requester,
         "tenant": task.tenant,
         "sites": {site: site_pins[site][0] for site in sites},
-        "window": {"start_by": stamp(epoch(now) + start_within)},
+        "window": {**problem.window.plain(), "start_by": problem.window.closes(now, start_within)},
         "caps": _caps(proposal, pools, by_id, reach),
         "deletions": _deletions(components, problem),
         "lab": "true" if all(site_pins[site][1] for site in sites) else "false",
@@ -348,12 +348,15 @@ def _estimate(proposal, plan, task, now):
         "schema": "urn:suanwang:brain:estimate:1",
         "run": plan["run"],
         "made_at": now,
+        "window": problem.window.plain(),
         "labels": list(proposal.labels),
         "objectives": proposal.objectives.plain(),
         "unknown": list(proposal.objectives.unknown),
         "finish_bound_s": schedule.bound,
         "finish_proved_least_for_choice": schedule.exact,
-        "components": [_estimated(problem, schedule, place, epoch(now)) for place in proposal.placements],
+        "components": [
+            _estimated(problem, schedule, place, epoch(problem.window.opens(now))) for place in proposal.placements
+        ],
         "reasons": list(proposal.reasons),
         "loses": list(proposal.loses),
         "risks": list(proposal.objectives.risk_reasons),
@@ -368,15 +371,17 @@ def _estimate(proposal, plan, task, now):
 
 
 def _estimated(problem, schedule, place, base):
+    """Return one component of the estimate. base: when the run starts, seconds since 1970."""
+    start_s, end_s = (at - problem.opens_s for at in (place.start_s, place.end_s))
     entry = {
         "id": place.component,
         "kind": place.kind,
         "pool": place.pool,
         "site": place.site,
-        "start_s": place.start_s,
-        "end_s": place.end_s,
-        "start": stamp(base + place.start_s),
-        "end": stamp(base + place.end_s),
+        "start_s": start_s,
+        "end_s": end_s,
+        "start": stamp(base + start_s),
+        "end": stamp(base + end_s),
     }
     if place.pool:
         option = schedule.choice[place.component]

@@ -12,6 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import NamedTuple
 
 from ...module_utils.said import say
@@ -33,6 +34,7 @@ from .standing import replaced
 from .standing import standing
 from .timeline import human
 from .timeline import Profile
+from .window import Window
 
 
 class Option(NamedTuple):
@@ -79,6 +81,7 @@ class Problem:
     options: id → options by pool id. needs: id → components that must have ended. moves, collects:
     id → nodes. capacity: key → Profile as taken by others. keys: pool id → its keys. held: link → Profile.
     delays: component → pool → what keeps it from starting there at once. stands: component → pool, of what stands.
+    window: when the run may start. rates: id of a copy → Mbit/s that it is held to, below its share.
     """
 
     graph: object
@@ -100,6 +103,13 @@ class Problem:
     risks: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     delays: dict[str, dict[str, Delay]] = field(default_factory=dict)
     stands: dict[str, str] = field(default_factory=dict)
+    window: Window = Window()
+    rates: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def opens_s(self):
+        """Seconds from now before which nothing starts."""
+        return self.window.opens_s(self.now)
 
     def link(self, hop):
         """Return the Profile of a link's shares as other plans hold them; never to be changed."""
@@ -246,7 +256,18 @@ def route_of(problem, move, choice):
     datum = move.datum
     source = choice[datum.producer].site if datum.producer else CONTROLLER
     target = CONTROLLER if move.kind == "collect" else choice[move.of].site
-    return problem.network.route(source, target)
+    route = problem.network.route(source, target)
+    rate_mbps = problem.rates.get(move.id)
+    if rate_mbps is None or route is None or not route.hops:
+        return route
+    return route._replace(kbps=min(route.kbps, rate_mbps * 1000))
+
+
+def shares_mbps(problem, choice):
+    """Return {id of a copy that goes over a link: Mbit/s that it may take}, whatever it is held to."""
+    free = replace(problem, rates={})
+    routes = {node.id: route_of(free, node, choice) for node in problem.graph.nodes if node.datum}
+    return {name: max(1, route.kbps // 1000) for name, route in routes.items() if route and route.hops}
 
 
 def copies(problem, choice):

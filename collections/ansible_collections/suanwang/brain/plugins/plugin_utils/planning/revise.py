@@ -16,14 +16,18 @@ from ...module_utils.said import words
 from .decode import decode
 from .expand import with_component
 from .problem import prepare
+from .problem import route_of
+from .problem import shares_mbps
 from .propose import assumptions
 from .propose import placements
 from .propose import Proposal
 from .score import FIGURES
 from .sentences import at_field
 from .sentences import without_field
+from .window import read
 
 FIELDS = ("accelerators", "nodes", "parameters", "pool")
+RATE = "rate_mbps"
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}")
 
 
@@ -31,14 +35,17 @@ def revise(proposals, proposal, edits):
     """Return (Proposal, {figure: new minus old, None where one is not known}).
 
     proposals: Proposals, or their Context. edits: {"components": {id: {"pool": …, "accelerators": …,
-    "nodes": …, "parameters": {...}}}}. Only what is edited changes place; the order of the proposal is
-    kept. Raises Invalid naming the field.
+    "nodes": …, "parameters": {...}}, id of a copy: {"rate_mbps": …}}, "window": {"not_before": …, "start_by": …}}.
+    A window takes the place of the one before, {} takes it back. Only what is edited changes place; the order of the
+    proposal is kept. Raises Invalid naming the field.
     """
     context = getattr(proposals, "context", proposals)
     wanted = _checked(proposal.problem.graph, edits)
+    window = read(edits["window"], context.now) if "window" in edits else proposal.problem.window
     graph = proposal.problem.graph
     for name, edit in wanted.items():
-        graph = with_component(graph, _edited(graph.node(name).component, edit))
+        if graph.node(name).component:
+            graph = with_component(graph, _edited(graph.node(name).component, edit))
     pools = {name: wanted.get(name, {}).get("pool", old.pool) for name, old in proposal.schedule.choice.items()}
     stands = proposal.problem.stands
     problem = _prepared(
@@ -49,6 +56,8 @@ def revise(proposals, proposal, edits):
         choice[name] = problem.option(name, pools[name])
         if choice[name] is None:
             raise _unfit(problem, name, pools[name], wanted)
+    rates = {**proposal.problem.rates, **_rates(problem, choice, wanted)}
+    problem = dataclasses.replace(problem, window=window, rates=rates)
     # The order is kept: what started first goes first.
     order = {name: -proposal.schedule.times[name][0] for name in problem.order}
     schedule = decode(problem, choice, order)
@@ -59,31 +68,40 @@ def revise(proposals, proposal, edits):
             details={"field": "edits.components"},
         )
     _limits(problem, schedule)
-    new = _proposal(proposal, problem, schedule, wanted)
+    new = _proposal(
+        proposal, problem, schedule, {**wanted, **({"window": window.plain()} if "window" in edits else {})}
+    )
     return new, _deltas(proposal.objectives, new.objectives)
 
 
 def _checked(graph, edits):
-    if not isinstance(edits, dict) or not isinstance(edits.get("components"), dict):
+    if not isinstance(edits, dict) or not isinstance(edits.get("components", {}), dict):
         raise _bad("edits", "is not a mapping with components.", "Write components: {id: {...}}.")
-    for name in sorted(set(edits) - {"components"}, key=str):
-        raise _bad(f"edits.{name}", "is not a field here.", "The one field is components.")
-    ids = sorted(node.id for node in graph.compute)
-    for name, edit in sorted(edits["components"].items(), key=lambda one: str(one[0])):
+    for name in sorted(set(edits) - {"components", "window"}, key=str):
+        names = "components, window"
+        raise _bad(f"edits.{name}", "is not a field here.", say("The fields are: {names}.", names=names))
+    components = edits.get("components", {})
+    copies = {node.id for node in graph.nodes if not node.component}
+    ids = sorted(node.id for node in graph.nodes)
+    for name, edit in sorted(components.items(), key=lambda one: str(one[0])):
         where = f"edits.components.{name}"
         if name not in ids:
             raise _bad(where, "there is no such component.", say("Take one of: {names}.", names=", ".join(ids)))
+        fields = (RATE,) if name in copies else FIELDS
         if not isinstance(edit, dict):
-            raise _bad(where, "is not a mapping.", say("Its fields are: {names}.", names=", ".join(FIELDS)))
+            raise _bad(where, "is not a mapping.", say("Its fields are: {names}.", names=", ".join(fields)))
         for field, value in sorted(edit.items(), key=lambda one: str(one[0])):
+            if field not in fields:
+                told = say("The fields are: {names}.", names=", ".join(fields))
+                raise _bad(f"{where}.{field}", "is not a field here.", told)
             _check_field(f"{where}.{field}", field, value)
-    return {name: dict(edit) for name, edit in sorted(edits["components"].items())}
+    return {name: dict(edit) for name, edit in sorted(components.items())}
 
 
 def _check_field(where, field, value):
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if field not in FIELDS:
-        raise _bad(where, "is not a field here.", say("The fields are: {names}.", names=", ".join(FIELDS)))
+    if field == RATE and not (whole and value >= 1):
+        raise _bad(where, say("{value!r} is no rate.", value=value), "Write whole Mbit/s from 1.")
     if field == "pool" and not isinstance(value, str):
         raise _bad(where, "is not the id of a pool.", "Write text, like the inventory's brain_pool_id.")
     if field == "accelerators" and not (whole and value >= 0):
@@ -126,6 +144,29 @@ def _edited(component, edit):
         )
     parameters = dict(sorted({**component.parameters, **edit.get("parameters", {})}.items()))
     return dataclasses.replace(component, resources=resources, parameters=parameters)
+
+
+def _rates(problem, choice, wanted):
+    """Return {id of a copy: Mbit/s}. Who reads the same bytes at the same place has the same copy, so the same rate."""
+    found, shares = {}, shares_mbps(problem, choice)
+    for name, edit in wanted.items():
+        if RATE not in edit:
+            continue
+        node, where = problem.graph.node(name), f"edits.components.{name}.{RATE}"
+        route = route_of(problem, node, choice)
+        if name not in shares:
+            raise _bad(where, "this copy goes over no link.", "Leave the field out.")
+        if edit[RATE] > shares[name]:
+            told = say(
+                "{n} Mbit/s are more than the share of this copy, {share} Mbit/s: what one copy may take of"
+                " {link} beside others.",
+                n=edit[RATE], share=shares[name], link=route.name,
+            )  # fmt: skip
+            raise _bad(where, told, "Take that or less.")
+        for other in problem.graph.nodes:
+            if other.datum and other.datum.key == node.datum.key and route_of(problem, other, choice) == route:
+                found[other.id] = edit[RATE]
+    return found
 
 
 def _prepared(graph, context, wanted, moving):
