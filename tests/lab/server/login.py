@@ -150,9 +150,10 @@ class Login:
         )  # fmt: skip
         self._children.add(child)
         try:
-            await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
-            await process.stdout.drain()
-            await process.stderr.drain()
+            await process.redirect(stdin=child.stdin)
+            # Not redirected too: of a command that ends at once, what it said would meet a closed channel and end the
+            # connection.
+            await asyncio.gather(_carry(child.stdout, process.stdout), _carry(child.stderr, process.stderr))
             status = await child.wait()
             if self.faults.take("lost_answer", text):
                 process.channel.get_connection().abort()
@@ -160,10 +161,18 @@ class Login:
                 process.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
             else:
                 process.exit(status)
+        except (BrokenPipeError, asyncssh.Error):
+            pass  # whoever asked is gone, and the command is ended below
         finally:
             self._children.discard(child)
             if child.returncode is None:
                 _end(child)
+
+
+async def _carry(source, sink) -> None:
+    while piece := await source.read(1 << 16):
+        sink.write(piece)
+        await sink.drain()
 
 
 def _end(child) -> None:
