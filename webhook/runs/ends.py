@@ -23,6 +23,8 @@ from . import ledger
 from . import specs
 
 _SAID, _MOST = 600, 3000
+#: What ansible-playbook ends with when ansible-core itself raises, as over a dead worker; a bad playbook is 4.
+CORE_ERROR = 1
 #: Kind of launch → what of its set_stats is kept with it.
 KEPT = dict.fromkeys(("quota", "quota_check"), "brain_quota")
 
@@ -49,10 +51,13 @@ def finish(settings, db, row, result):
 def broke_off(settings, row, result):
     """Whether a playbook failed in the middle of its pass, by its own death and not by what it did: no judge closed it.
 
-    A worker that was killed ends a playbook like this. Running again is the resume.
+    A worker that was killed ends a playbook like this; before the plan was loaded there is no pass yet, but then the
+    playbook ends by ansible-core's error, without its statistics. Running again is the resume.
     """
     if row.kind not in specs.OF_A_RUN or result["cancelled"] or result["exit_code"] in (0, None):
         return False
+    if result["exit_code"] == CORE_ERROR and not result.get("ended", True):
+        return True
     events = Store(settings.state).journal(row.task)
     loaded = [event["at"] for event in events if event["event"] == "loaded"]
     return History(events).open and bool(loaded) and loaded[-1] >= (row.started_at or row.created_at)

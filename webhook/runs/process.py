@@ -79,7 +79,7 @@ def run(folder):
         shutil.rmtree(private, ignore_errors=True)
         code = done.rc if isinstance(done.rc, int) else None
         said = {"cancelled": cancelled.asked is not None, "swept": len(left), "stats": follower.stats}
-        folder.write("result.json", {"exit_code": code, **said})
+        folder.write("result.json", {"exit_code": code, "ended": follower.ended, **said})
     return 0
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import pathlib
@@ -22,6 +23,7 @@ from .run_pass import RunPass
 
 #: What ansible-playbook itself ends with after Ctrl-C.
 INTERRUPTED = 99
+_PR_SET_PDEATHSIG = 1
 
 
 class Guard:
@@ -37,17 +39,34 @@ class Guard:
 
     def __init__(self, clear):
         """clear: ends what is drawn on the terminal and returns the text that has to come before ours."""
-        self._clear, self._pid, self._before = clear, os.getpid(), {}
+        self._clear, self._pid, self._before, self._forks = clear, os.getpid(), {}, None
         atexit.register(self._leave)
+        os.register_at_fork(before=self._fork, after_in_child=self._begin)
         if threading.current_thread() is threading.main_thread():
             for number, handler in ((signal.SIGINT, self._interrupt), (signal.SIGCHLD, self._look_after)):
                 self._before[number] = signal.signal(number, handler)
 
     def lift(self):
         """The playbook came to its end."""
+        self._pid = None
         atexit.unregister(self._leave)
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def _fork(self):
+        self._forks = os.getpid()
+
+    def _begin(self):
+        """Tie a worker to the playbook from its first moment: one that is orphaned before its action runs, or whose
+        action is not ours, would go on, and hold what it inherited.
+
+        Forks of a thread are left alone: the kernel counts a thread's end as the parent's.
+        """
+        if self._forks != self._pid or threading.current_thread() is not threading.main_thread():
+            return
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != self._pid:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def _interrupt(self, number, frame):
         if os.getpid() != self._pid:
