@@ -267,6 +267,7 @@ class Lab:
                     self._stop_all()
                     if self.ports == "committed" or attempt == 3 or "in use" not in str(error):
                         raise
+                    (self.state / "ports.json").unlink(missing_ok=True)
                 except BaseException:
                     self._stop_all()
                     raise

@@ -68,23 +68,24 @@ def laid_over(base, more):
     return base + more if isinstance(base, list) and isinstance(more, list) else more
 
 
-def free_port(address: str, taken: set[int]) -> int:
-    """Return a port below 32768 (above it the kernel hands out client ports) that can be bound now."""
+def free_port(taken: set[int]) -> int:
+    """Return a port below 32768 (above it the kernel hands out client ports) that nobody has at any address now."""
     # Test workers draw from parts of their own: between the look here and a server's start another might take it.
     part = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
     for _ in range(200):
         port = random.randrange(10000 + part * 2750, 10000 + (part + 1) * 2750)
-        if port not in taken and bindable(address, port):
+        if port not in taken and bindable(port):
             taken.add(port)
             return port
-    raise OSError(f"no free port at {address}")
+    raise OSError("no free port for the lab")
 
 
-def bindable(address: str, port: int) -> bool:
+def bindable(port: int) -> bool:
+    """Tell whether a port is free at all addresses: what a port is of, an endpoint or its private side, varies."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((address, port))
+            probe.bind(("", port))
         except OSError:
             return False
     return True
@@ -106,20 +107,18 @@ def copy_with_free_ports(source: Path, target: Path, remembered: dict, more: Pat
     for path in sorted((target / "sites").glob("*.yml")):
         text = path.read_text()
         site = yaml.safe_load(text)
-        addresses = {e["port"]: e["address"] for e in site["endpoints"]}
 
-        def replace(match, site=site["site"], addresses=addresses):
+        def replace(match, site=site["site"]):
             if int(match[2]) < 1024:
                 return match[0]  # of a machine on the private side, which nobody binds here
             name = f"{site} {match[2]}"
-            address = addresses.get(int(match[2]), "127.0.0.1")
             if name not in ports:
                 old = remembered.get(name)
-                if old and old not in taken and bindable(address, old):
+                if old and old not in taken and bindable(old):
                     taken.add(old)
                     ports[name] = old
                 else:
-                    ports[name] = free_port(address, taken)
+                    ports[name] = free_port(taken)
             return f"{match[1]}{ports[name]}"
 
         path.write_text(PORT.sub(replace, text))

@@ -28,7 +28,7 @@ class Service:
 
     def __init__(self, lab, state, port=None, part="up", **environment):
         self.lab, self.state, self.part = lab, Path(state), part
-        self.port = port or render.free_port("127.0.0.1", set())
+        self.port = port or render.free_port(set())
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = self.state / "webhook" / f"{part}.log"
         self.process = None

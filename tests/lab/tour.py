@@ -164,9 +164,9 @@ def _port(folder):
     """Return the page's port: the one it had last time, while that is free."""
     kept = folder / "port"
     with contextlib.suppress(OSError, ValueError):
-        if render.bindable("127.0.0.1", int(kept.read_text())):
+        if render.bindable(int(kept.read_text())):
             return int(kept.read_text())
-    port = 8008 if render.bindable("127.0.0.1", 8008) else render.free_port("127.0.0.1", set())
+    port = 8008 if render.bindable(8008) else render.free_port(set())
     kept.write_text(str(port))
     return port
 

@@ -43,7 +43,7 @@ class RealOpenStack:
         self.python = python or openstack_venv.python()
         self.max_limit = max_limit
         taken = set()
-        self.ports = {name: render.free_port("127.0.0.1", taken) for name in conf.SERVICES}
+        self.ports = {name: render.free_port(taken) for name in conf.SERVICES}
         self.password = secrets.token_urlsafe(12)
 
     def __enter__(self):

@@ -32,7 +32,7 @@ class RealPrometheus:
     def __init__(self, tree):
         self.tree = tree
         taken = set()
-        self.ports = {name: render.free_port("127.0.0.1", taken) for name in (
+        self.ports = {name: render.free_port(taken) for name in (
             "prometheus", "alertmanager", "npu-0", "npu-1", "node-0", "node-1", "dcgm-0")}  # fmt: skip
 
     def __enter__(self):

@@ -285,7 +285,7 @@ class RealSlurm:
         taken = set()
         sql = None
         if self.accounting:
-            sql = {"sql": render.free_port("127.0.0.1", taken), "password": secrets.token_hex(16)}
+            sql = {"sql": render.free_port(taken), "password": secrets.token_hex(16)}
         self._sites = {name: Cluster(name, self.folder, self.tree, taken, sql) for name in slurm_conf.HARDWARE}
         for cluster in self.sites:
             cluster.prepare()

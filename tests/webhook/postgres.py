@@ -22,7 +22,7 @@ def binaries():
 @contextlib.contextmanager
 def server():
     """Yield the address of a database on a fresh server in a folder of its own."""
-    bin_, port = binaries(), render.free_port("127.0.0.1", set())
+    bin_, port = binaries(), render.free_port(set())
     as_other = {}
     folder = Path(tempfile.mkdtemp(prefix="suanwang-postgres-"))  # short: its socket's path has a limit
     if os.getuid() == 0:  # it refuses root

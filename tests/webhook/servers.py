@@ -44,7 +44,7 @@ def mail(box, tls=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*map(str, tls))
         options = {"tls_context": context, "require_starttls": True, "authenticator": box.log_in, "auth_required": True}
-    controller = Controller(box, hostname="127.0.0.1", port=free_port("127.0.0.1", set()), **options)
+    controller = Controller(box, hostname="127.0.0.1", port=free_port(set()), **options)
     controller.start()
     try:
         yield controller.port

@@ -62,7 +62,7 @@ def openid(settings, served, tmp_path):
     secret.write_text("a secret of one test, long enough for anybody\n")
     secret.chmod(0o600)
     taken = set()
-    idp, port = render.free_port("127.0.0.1", taken), render.free_port("127.0.0.1", taken)
+    idp, port = render.free_port(taken), render.free_port(taken)
     public = f"http://127.0.0.1:{port}"
     with providers.openid(tmp_path, idp, secret.read_text().strip(), public):
         oidc = Oidc(issuer=f"http://127.0.0.1:{idp}", client_id="suanwang", credential="webhook-oidc")
@@ -126,7 +126,7 @@ def test_nobody_is_sent_elsewhere_after_the_login(openid):
 def campus(settings, served, tmp_path):
     needs(providers.campus_is_here(), "the CAS server is a package of the tests: django-cas-server")
     taken = set()
-    cas, port = render.free_port("127.0.0.1", taken), render.free_port("127.0.0.1", taken)
+    cas, port = render.free_port(taken), render.free_port(taken)
     public = f"http://127.0.0.1:{port}"
     with providers.campus(tmp_path, cas, public):
         server = f"http://127.0.0.1:{cas}/cas"
@@ -164,7 +164,7 @@ def test_a_provider_that_is_down_is_said(settings, served):
     secret = settings.credentials / "webhook-oidc"
     secret.write_text("secret\n")
     secret.chmod(0o600)
-    port = render.free_port("127.0.0.1", set())
+    port = render.free_port(set())
     nowhere = "http://127.0.0.1:9"
     oidc = Oidc(issuer=nowhere, client_id="x", credential="webhook-oidc")
     url = served(port, login=["oidc", "cas"], oidc=oidc, cas=Cas(server=f"{nowhere}/cas"))

@@ -25,7 +25,7 @@ class Server:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.port = render.free_port("127.0.0.1", set())
+        self.port = render.free_port(set())
         self.url = f"http://127.0.0.1:{self.port}"
         self.token = secrets.token_hex(20)
         self.token_file = self.folder / "token"

@@ -37,8 +37,8 @@ class CloudLab:
     def start(self):
         taken = set()
         self.state.mkdir(parents=True)
-        ports = [render.free_port(PUBLIC, taken) for _ in SERVICES]
-        slots = [(f"{SUBNET}{number + 11}", 22, render.free_port(PUBLIC, taken)) for number in range(SLOTS)]
+        ports = [render.free_port(taken) for _ in SERVICES]
+        slots = [(f"{SUBNET}{number + 11}", 22, render.free_port(taken)) for number in range(SLOTS)]
         maps = [
             {"private": {"address": private, "port": inside}, "public": {"address": PUBLIC, "port": outside}}
             for private, inside, outside in (*((PRIVATE, port, port) for port in ports), *slots)
