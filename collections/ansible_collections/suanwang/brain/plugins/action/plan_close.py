@@ -50,6 +50,26 @@ class ActionModule(BrainAction):
                 raise RunFailed(said.strip(), way_out=way_out) from error
         if bad:
             raise RunFailed(f"run {run_pass.run} did not end well: {_sentences(bad)}", way_out=way_out)
+        self._tell(run_pass, part)
+        home = _brought_home(run_pass)
+        for model in home["models"]:
+            self._display.display(
+                f"{model['path']} is home: accuracy {float(model['accuracy']):.3f} on {model['rows']} withheld rows,"
+                f" sha256 {model['sha256'][:16]}",
+                color="green",
+            )
+        return {
+            "changed": False,
+            "brain_run": plan["run"],
+            "brain_digest": run_pass.facts["digest"],
+            "brain_state": "checked" if run_pass.check else state,
+            "components": ends,
+            **home,
+        }
+
+    def _tell(self, run_pass, part):
+        """Say what came of the pass beside the models: what is left, what started, where it is reached, until when."""
+        plan = run_pass.plan
         if part is not None and not run_pass.check and run_pass.facts["purpose"] == "apply":
             left = [item["id"] for item in plan["components"] if item["id"] not in part]
             self._display.display(
@@ -79,21 +99,6 @@ class ActionModule(BrainAction):
                     f" Sooner: ansible-playbook playbooks/release.yml -e deployment={name}",
                     color="green",
                 )
-        home = _brought_home(run_pass)
-        for model in home["models"]:
-            self._display.display(
-                f"{model['path']} is home: accuracy {float(model['accuracy']):.3f} on {model['rows']} withheld rows,"
-                f" sha256 {model['sha256'][:16]}",
-                color="green",
-            )
-        return {
-            "changed": False,
-            "brain_run": plan["run"],
-            "brain_digest": run_pass.facts["digest"],
-            "brain_state": "checked" if run_pass.check else state,
-            "components": ends,
-            **home,
-        }
 
 
 def _sentences(bad):

@@ -58,17 +58,8 @@ class ActionModule(BrainAction):
         taking_part = None if finished else part_of(plan, params["only"], past.done)
         if stood is not None:
             taking_part = [item["id"] for item in plan["components"] if item["kind"] in KEPT]
-        if note["expired"] and not past.started and not check and params["purpose"] == "apply":
-            raise Refused(
-                f"the approval of plan {digest[:8]} has expired, or its start window has passed.",
-                way_out="Approve it again, or propose again.",
-            )
-        opens = plan["window"].get("not_before", now)
-        if now < opens and not past.started and not check and params["purpose"] == "apply":
-            raise Refused(
-                f"plan {digest[:8]} starts not before {opens}.",
-                way_out="Start it then, or revise the proposal with another window.",
-            )
+        if not past.started and not check and params["purpose"] == "apply":
+            _check_time(plan, digest, note["expired"], now)
         if not check:
             folder = store.adopt(folder, plan, digest)
             if params["purpose"] == "apply" and not finished:
@@ -153,6 +144,20 @@ def _check_sites(plan, config):
                 site=name,
                 way_out="Use the folder the plan was made with, or propose again.",
             )
+
+
+def _check_time(plan, digest, expired, now):
+    if expired:
+        raise Refused(
+            f"the approval of plan {digest[:8]} has expired, or its start window has passed.",
+            way_out="Approve it again, or propose again.",
+        )
+    opens = plan["window"].get("not_before", now)
+    if now < opens:
+        raise Refused(
+            f"plan {digest[:8]} starts not before {opens}.",
+            way_out="Start it then, or revise the proposal with another window.",
+        )
 
 
 def _check_forks(plan):

@@ -10,10 +10,8 @@ neither host variables nor `-e` are looked at.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
-import signal
 import time
 
 from ansible.errors import AnsibleActionFail
@@ -27,6 +25,7 @@ from ..module_utils import sshlink
 from ..module_utils.errors import BrainError
 from ..module_utils.errors import Invalid
 from ..module_utils.verbs import VERBS
+from . import orphans
 from . import planned
 from .run_pass import RunPass
 from .store import Store
@@ -38,19 +37,15 @@ for _load in (http.preload, sshlink.preload, sites.load, plain.prepare):
         _load()
 
 _IN_WORKER = ("local", "ansible.builtin.local", "suanwang.brain.api")
-_PR_SET_PDEATHSIG = 1
 #: At most one progress line in the journal in so many seconds, for each component.
 PROGRESS_S = 1.0
 
 
 def die_with_parent():
-    """Ask the kernel to end this worker when the playbook dies: an orphan must not go on writing."""
+    """End this worker when the playbook dies, whoever has shown it: our callback ties it from its fork on."""
     # What the fork knows, not what the kernel says now: the playbook may be dead already.
     known = multiprocessing.parent_process()
-    parent = known.pid if known else os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+    orphans.end_with(known.pid if known else os.getppid())
 
 
 class BrainAction(ActionBase):

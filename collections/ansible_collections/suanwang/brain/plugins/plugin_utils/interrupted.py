@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import pathlib
@@ -19,11 +18,11 @@ from ansible import constants
 
 from ..module_utils.errors import BrainError
 from . import claim
+from . import orphans
 from .run_pass import RunPass
 
 #: What ansible-playbook itself ends with after Ctrl-C.
 INTERRUPTED = 99
-_PR_SET_PDEATHSIG = 1
 
 
 class Guard:
@@ -64,9 +63,7 @@ class Guard:
         """
         if self._forks != self._pid or threading.current_thread() is not threading.main_thread():
             return
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != self._pid:
-            os.kill(os.getpid(), signal.SIGKILL)
+        orphans.end_with(self._pid)
 
     def _interrupt(self, number, frame):
         if os.getpid() != self._pid:
