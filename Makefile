@@ -51,7 +51,7 @@ lint: setup
 	$(PY) tests/sanity.py
 
 test: lint
-	$(PY) -m pytest -p tests.counts -n $(WORKERS) --dist loadfile
+	$(PY) -m pytest -p tests.counts -p tests.order -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: setup
 	$(PY) -m tests.bench

@@ -41,7 +41,7 @@ class Cluster:
         self.home = self.folder / "home"
         self.conf = self.folder / "etc" / "slurm.conf"
         self.counted, self.faults = Counters(), Faults()
-        self._free = functools.partial(render.free_port, "127.0.0.1", taken)
+        self._free = functools.partial(render.free_port, taken)
         self.ports = {service: self._free() for service in ("ctld", "dbd", "rest", "gate", "login")}
         self.ports["first"] = self._free_pair()
         self._sql = sql or {}
@@ -53,7 +53,7 @@ class Cluster:
     def _free_pair(self):
         while True:
             first = self._free()
-            if first + 1 not in (taken := self._free.args[1]) and not daemons.listens(first + 1):
+            if first + 1 not in (taken := self._free.args[0]) and not daemons.listens(first + 1):
                 taken.add(first + 1)
                 return first
 
