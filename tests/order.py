@@ -1,6 +1,13 @@
 """A pytest plugin: folders whose files take minutes come first, lest all but one worker wait for them at the end."""
 
-FIRST = ("tests/real/", "tests/faults/", "tests/webhook/", "tests/playbooks/", "tests/contract/")
+FIRST = (
+    "tests/contract/test_platforms.py",
+    "tests/real/",
+    "tests/faults/",
+    "tests/webhook/",
+    "tests/playbooks/",
+    "tests/contract/",
+)
 
 
 def pytest_collection_modifyitems(items):

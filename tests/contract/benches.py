@@ -16,7 +16,6 @@ from pathlib import Path
 from ansible_collections.suanwang.brain.plugins.module_utils import jobfile
 from ansible_collections.suanwang.brain.plugins.module_utils import names
 from ansible_collections.suanwang.brain.plugins.module_utils import sites
-from ansible_collections.suanwang.brain.plugins.module_utils.resources import JOB_ENDED
 from ansible_collections.suanwang.brain.plugins.module_utils.resources import JobSpec
 from ansible_collections.suanwang.brain.plugins.module_utils.verbs.instance import INSTANCE
 from tests.lab import keys
@@ -160,9 +159,7 @@ class SlurmBench(Bench):
         self.site.heal()
         self.site.set(min_job_age=300)
         # What a test left running would take its cards from the next one.
-        for job in self.site.jobs():
-            if job["state"] in ("PENDING", "RUNNING") or job["flags"]:
-                self.end(job["job_id"])
+        self.site.clear()
         for name in self.reservations():
             self.site.unreserve(name)
 
@@ -353,17 +350,7 @@ class ProfiledBench(Bench):
         self.site.heal()
         self.site.set(min_job_age=300)
         # What a test left running would take its cards from the next one.
-        platform = self.platform()
-        for job in platform.jobs():
-            platform.cancel(job)
-        until = time.monotonic() + 10
-        while any(job.state not in JOB_ENDED for job in platform.jobs()):
-            assert time.monotonic() < until, platform.jobs()
-            time.sleep(0.05)
-        self.close(platform)
-
-    def close(self, platform):
-        platform.connection.http.close()
+        self.site.clear()
 
     @contextlib.contextmanager
     def expired(self):
@@ -385,9 +372,6 @@ class DonauBench(ProfiledBench):
         super().__init__(
             folder, ("hangzhou-c", "donau"), "dsub --name", expected, sites=["hangzhou-c"], more=True, environment=zone
         )
-
-    def close(self, platform):
-        platform.files.close()
 
     @contextlib.contextmanager
     def expired(self):

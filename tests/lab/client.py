@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import json
+import time
 
 
 class ControlClient:
@@ -45,6 +46,15 @@ class ControlClient:
     def jobs(self) -> list[dict]:
         """Every job the cluster ever knew, with script, environment and spool folder."""
         return self._ask("GET", "/lab/jobs")["jobs"]
+
+    def clear(self) -> None:
+        """End the jobs of everybody, and wait until they are over."""
+        self._ask("DELETE", "/lab/jobs")
+        until = time.monotonic() + 10
+        while any(job["state"] in ("PENDING", "RUNNING") or job["flags"] for job in self.jobs()):
+            if time.monotonic() > until:
+                raise TimeoutError("the lab's jobs do not end")
+            time.sleep(0.05)
 
     def fault(self, kind: str, **options) -> None:
         self._ask("POST", "/lab/fault", kind=kind, **options)

@@ -66,6 +66,9 @@ class Control:
             ]  # fmt: skip
         return {"jobs": rows}
 
+    def clear(self):
+        troubles.clear(self.cluster)
+
     def fault(self, kind, **options):
         # A machine of the cluster and a node behind a load balancer go down under one word.
         if kind in FRONT and options.get("node") not in self.cluster.nodes:
@@ -112,6 +115,7 @@ class Control:
 
     ROUTES = {
         ("GET", "/lab"): info, ("POST", "/lab/reset_counters"): reset, ("GET", "/lab/jobs"): jobs,
+        ("DELETE", "/lab/jobs"): clear,
         ("POST", "/lab/foreign"): foreign, ("POST", "/lab/fault"): fault, ("DELETE", "/lab/fault"): heal,
         ("POST", "/lab/set"): set, ("GET", "/lab/peers"): peers, ("POST", "/lab/seen"): seen,
         ("POST", "/lab/command"): command,

@@ -9,6 +9,7 @@ import time
 
 from tests.lab.slurm import launch
 from tests.lab.slurm import nodes as machines
+from tests.lab.slurm import scheduler
 from tests.lab.slurm.job import Job
 
 KINDS = {"node_down", "drain", "job_fail", "ctld_down", "dbd_down", "partition", "no_save"}
@@ -51,6 +52,16 @@ def _node_down(cluster, node) -> None:
             job.end_time = int(time.time())
             cluster.release(job)
             job.allocation = {}
+
+
+def clear(cluster) -> None:
+    """End the jobs of everybody."""
+    with cluster.lock:
+        for job in cluster.jobs.values():
+            if job.state == "PENDING":
+                scheduler.finish_unstarted(cluster, job, "CANCELLED")
+            elif not job.final and not job.flags:
+                launch.stop(cluster, job, "CANCELLED")
 
 
 def heal(cluster) -> None:
