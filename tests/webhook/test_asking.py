@@ -149,6 +149,16 @@ def test_a_form_is_the_catalogues_task_with_what_was_filled_in(app, desk):
     assert "constraints" not in fields.filled({"constraints.deadline_s": " "}, base)
 
 
+def test_a_deadline_is_filled_in_and_shown_in_the_time_of_the_pages():
+    made = fields.filled({"constraints.deadline": "2026-12-24T18:00"}, ANY)
+    assert made["constraints"] == {"deadline": "2026-12-24T10:00:00Z"}
+    (one,) = [one for group in fields.groups(made) for one in group.fields if one.path == "constraints.deadline"]
+    assert (one.kind, one.value, one.shown) == ("time", "2026-12-24T18:00", True)
+    exact = {**ANY, "constraints": {"deadline": "2026-12-24T10:00:07Z"}}
+    assert fields.filled({one.path: one.value}, exact) == exact  # seconds that the field does not show are kept
+    assert fields.filled({one.path: "soon"}, ANY)["constraints"] == {"deadline": "soon"}  # the planner names the field
+
+
 ANY = {
     "name": "all kinds",
     "tenant": "demo",
@@ -190,6 +200,7 @@ def test_every_field_of_the_form_takes_what_the_schema_takes():
         "list": "a, b",
         "mapping": "a=1",
         "numbers": "3，4",
+        "time": "2026-12-24T18:00",
     }
     for group in fields.groups(ANY):
         for one in group.fields:
@@ -197,7 +208,7 @@ def test_every_field_of_the_form_takes_what_the_schema_takes():
             where = fields.filled({one.path: text}, ANY)
             for key in one.keys:
                 where = where[key]
-            assert where in (text, 3, 1.5, 1, True, ["a", "b"], {"a": 1}, [3, 4]), one.path
+            assert where in (text, 3, 1.5, 1, True, ["a", "b"], {"a": 1}, [3, 4], "2026-12-24T10:00:00Z"), one.path
 
 
 def test_what_is_wrong_in_a_form_is_said_at_its_field_and_nothing_is_lost(app):

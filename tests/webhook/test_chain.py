@@ -26,14 +26,17 @@ def people(service):
     return {who: service.log_in(who) for who in ("requester", "approver", "operator")}
 
 
-def asked(people, **changes):
-    """Hand a tiny task in and make its first proposal the plan; return the task."""
+def asked(people, window=None, **changes):
+    """Hand a tiny task in and make its first proposal the plan, to start within a window; return the task."""
     document, files = tiny_task(**changes)
     requester = people["requester"]
     task = requester.post("tasks", document=document, files=files)
     requester.wait(f"tasks/{task['id']}", ("proposed",), bad=("refused",))
     found = requester.get(f"tasks/{task['id']}/proposals")["items"]
-    return requester.post(f"tasks/{task['id']}/confirm", proposal=found[0]["id"])
+    proposal = found[0]
+    if window:
+        proposal = requester.post(f"tasks/{task['id']}/revise", proposal=proposal["id"], window=window)
+    return requester.post(f"tasks/{task['id']}/confirm", proposal=proposal["id"])
 
 
 def test_the_example_comes_home(service, people, lab):
@@ -111,6 +114,18 @@ def test_a_plan_over_the_quota_is_not_approved_and_what_was_held_is_given_back(p
         requester.wait(f"tasks/{other['id']}", ("succeeded",), bad=("failed",))
     finally:
         operator.post("quotas", **quota, amount=None)
+
+
+def test_a_run_approved_early_is_launched_when_its_window_opens(service, people, lab):
+    requester, opens = people["requester"], clock.after(clock.now(), 20)
+    task = asked(people, window={"not_before": opens}, name="later")
+    run = task["id"]
+    people["approver"].post(f"tasks/{run}/approve", digest=task["digest"])
+    assert clock.now() < opens, "it was approved too late to have waited"
+    requester.wait(f"tasks/{run}", ("succeeded",), bad=("failed", "expired"))
+    journal = (service.state / "runs" / run / "journal.jsonl").read_text().splitlines()
+    assert min(json.loads(line)["at"] for line in journal) >= opens
+    assert jobs(lab, run) == [f"swb-{run}-train.a1"]
 
 
 def test_four_eyes_hold_for_everyone(people):

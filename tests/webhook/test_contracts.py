@@ -20,8 +20,8 @@ from webhook import database
 from webhook import states
 from webhook.models import Base
 from webhook.models import Task
-from webhook.pages import words
 from webhook.problems import TITLES
+from webhook.speech import catalogue
 
 ROOT = Path(webhook.__file__).parent
 
@@ -183,7 +183,7 @@ def test_every_word_of_the_pages_has_its_translation():
         )
     } | set(TITLES.values())
     asked -= sentences()
-    known = words.catalogue("zh-CN")._catalog
+    known = catalogue.catalogue("zh-CN")._catalog
     assert sorted(one for one in asked if one not in known) == []
     everything = asked | sentences() | plays() | {"It did not work"}
     assert sorted(one for one in known if one and one not in everything) == []

@@ -10,9 +10,9 @@ from ansible_collections.suanwang.brain.plugins.module_utils import said
 from tests.webhook.people import browser
 from tests.webhook.test_ends import approved
 from tests.webhook.test_ends import launch_of
-from webhook.pages import heard
-from webhook.pages import words
 from webhook.runs.ends import finish
+from webhook.speech import catalogue
+from webhook.speech import heard
 
 PLUGINS = Path(said.__file__).parents[1]
 #: Read by whoever sets the collection up or starts a play by hand: no run and no page carries what they say.
@@ -57,12 +57,12 @@ def raised():
 
 def plays():
     """Return the templates of plays.po."""
-    with open(words.FOLDER / "zh_CN/LC_MESSAGES/plays.po", "rb") as stream:
-        return {one.id for one in words.read_po(stream) if one.id}
+    with open(catalogue.FOLDER / "zh_CN/LC_MESSAGES/plays.po", "rb") as stream:
+        return {one.id for one in catalogue.read_po(stream) if one.id}
 
 
 def test_every_sentence_of_a_play_has_its_chinese():
-    known = words.catalogue("zh-CN")._catalog
+    known = catalogue.catalogue("zh-CN")._catalog
     missing = {text: where for where, text in raised() if text not in known}
     assert missing == {}, "add them to webhook/translations/zh_CN/LC_MESSAGES/plays.po"
 
@@ -76,7 +76,7 @@ def test_a_translation_keeps_the_values_and_is_of_something_that_is_said():
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
     spoken = re.sub(r"\{\w*\}", "{}", spoken).replace("{{", "{").replace("}}", "}")
-    known = words.catalogue("zh-CN")._catalog
+    known = catalogue.catalogue("zh-CN")._catalog
     for text in plays():
         chinese = known[text]
         assert sorted(field.findall(text)) == sorted(field.findall(chinese)), text
@@ -85,7 +85,7 @@ def test_a_translation_keeps_the_values_and_is_of_something_that_is_said():
 
 
 def chinese(text):
-    return said.spoken(said.words(heard.hear(text)), words.catalogue("zh-CN").gettext)
+    return said.spoken(said.words(heard.hear(text)), catalogue.catalogue("zh-CN").gettext)
 
 
 @pytest.mark.parametrize(

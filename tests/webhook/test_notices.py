@@ -120,10 +120,11 @@ def test_approvers_and_requester_get_mail_over_tls(desk, tell, tls, secret):
         note("task.revise")
         note("run.succeeded")
         note("run.failed", message="hunan: the disk is full")
-        assert outbox.send(desk) == 3 and outbox.send(desk) == 0
-    assert box.logins == ["brain"] * 3 and all(encrypted for _to, _content, encrypted in box.taken)
-    assert [to for to, _content, _tls in box.taken] == [["board@example.org"]] + [["requester@lab.invalid"]] * 2
-    first, second, third = (read(content) for _to, content, _tls in box.taken)
+        note("task.expire", message="too late to start")
+        assert outbox.send(desk) == 4 and outbox.send(desk) == 0
+    assert box.logins == ["brain"] * 4 and all(encrypted for _to, _content, encrypted in box.taken)
+    assert [to for to, _content, _tls in box.taken] == [["board@example.org"]] + [["requester@lab.invalid"]] * 3
+    first, second, third, fourth = (read(content) for _to, content, _tls in box.taken)
     assert (
         first["Subject"].startswith("[SuanWang] 等待您审批 / Waiting for your approval: 训练 {{ lookup(")
         and "\n" not in first["Subject"]
@@ -134,7 +135,8 @@ def test_approvers_and_requester_get_mail_over_tls(desk, tell, tls, secret):
     assert "https://brain.example.org/tasks/" in body and DIGEST in body and "2.00 card·h, 900 s, ¥12.50" in body
     assert "Run succeeded" in second["Subject"] and "/runs/" in second.get_content()
     assert "运行失败" in third["Subject"] and "hunan: the disk is full" in third.get_content()
-    assert len({one["Message-ID"] for one in (first, second, third)}) == 3
+    assert "说明: 已过启动时间\nReason: too late to start\n" in fourth.get_content()
+    assert len({one["Message-ID"] for one in (first, second, third, fourth)}) == 4
 
 
 def test_a_mail_is_tried_again_under_the_same_id_and_a_refused_recipient_is_not(desk, tell):

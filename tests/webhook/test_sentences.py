@@ -19,6 +19,7 @@ from webhook.desk import proposals
 from webhook.pages import showing
 from webhook.pages import words
 from webhook.planner import shapes
+from webhook.speech import catalogue
 
 SERVICE = Path(webhook.__file__).parent
 PLUGINS = Path(said.__file__).parents[1]
@@ -69,12 +70,12 @@ def sentences():
 
 
 def test_every_sentence_has_its_chinese():
-    known = words.catalogue("zh-CN")._catalog
+    known = catalogue.catalogue("zh-CN")._catalog
     assert sorted(text for text in sentences() if text not in known) == []
 
 
 def test_a_translation_takes_the_values_of_its_sentence():
-    known, field = words.catalogue("zh-CN")._catalog, re.compile(r"\{\w+(?:![rs])?(?::[\w.]+)?\}")
+    known, field = catalogue.catalogue("zh-CN")._catalog, re.compile(r"\{\w+(?:![rs])?(?::[\w.]+)?\}")
     for text in sentences():
         assert set(field.findall(known[text])) <= set(field.findall(text)), text
 
@@ -114,7 +115,7 @@ def test_no_sentence_is_put_together_where_no_page_can_translate_it():
     ],
 )
 def test_a_sentence_in_chinese_and_through_json_and_back(text, chinese):
-    translate = words.catalogue("zh-CN").gettext
+    translate = catalogue.catalogue("zh-CN").gettext
     assert said.spoken(text, translate) == chinese
     assert said.spoken(said.from_plain(said.plain(text)), translate) == chinese
     assert said.from_plain(said.plain(text)) == text
@@ -123,7 +124,9 @@ def test_a_sentence_in_chinese_and_through_json_and_back(text, chinese):
 def test_a_sentence_loses_a_folder_in_its_values_too():
     text = said.say("{path} is not there.", path="/secret/place/a.csv")
     assert said.swapped(text, "/secret/place/", "") == "a.csv is not there."
-    assert said.spoken(said.swapped(text, "/secret/place/", ""), words.catalogue("zh-CN").gettext) == "找不到 a.csv。"
+    assert (
+        said.spoken(said.swapped(text, "/secret/place/", ""), catalogue.catalogue("zh-CN").gettext) == "找不到 a.csv。"
+    )
 
 
 def test_what_leaves_for_programs_is_plain_text():
@@ -134,7 +137,7 @@ def test_what_leaves_for_programs_is_plain_text():
 
 # -- a round of proposals, as a page shows it -------------------------------------------------------------
 def chinese(text, told):
-    return said.spoken(said.from_plain(told[text]), words.catalogue("zh-CN").gettext)
+    return said.spoken(said.from_plain(told[text]), catalogue.catalogue("zh-CN").gettext)
 
 
 @pytest.mark.parametrize("name", test_delays.CASES)

@@ -125,9 +125,10 @@ def _expire(desk, run, now, start_by):
             return
         if launch is not None:
             database.move(session, launch, "cancel", now, ended_at=now, message=say("too late to start"))
-        database.move(session, row, "expire", now, message=say("it could have started until {at}", at=start_by))
+        message = say("it could have started until {at}", at=start_by)
+        database.move(session, row, "expire", now, message=message)
         ledger.settle(session, desk.store, row, now)
-        audit.note(session, now, "service", "task.expire", run, digest=row.digest)
+        audit.note(session, now, "service", "task.expire", run, digest=row.digest, message=message)
 
 
 def tidy(desk):

@@ -8,6 +8,12 @@ from __future__ import annotations
 
 import unicodedata
 
+from ansible_collections.suanwang.brain.plugins.module_utils.said import spoken
+from ansible_collections.suanwang.brain.plugins.module_utils.said import words
+
+from ..speech.catalogue import catalogue
+from ..speech.heard import hear
+
 LONGEST = 200
 #: event → (Chinese, English).
 SUBJECTS = {
@@ -51,5 +57,12 @@ def body(event, params):
     lines = [f"{zh} / {en}", ""]
     for field, chinese, english in _FIELDS:
         if params.get(field) not in (None, ""):
-            lines.append(f"{chinese} / {english}: {clean(params[field], 400)}")
+            lines += _lines(chinese, english, params[field])
     return "\n".join(lines) + "\n"
+
+
+def _lines(chinese, english, value):
+    """Return one line, or two where the value is a sentence of ours, which has words in both languages."""
+    here = clean(value, 400)
+    there = clean(spoken(words(hear(str(value))), catalogue("zh-CN").gettext), 400)
+    return [f"{chinese} / {english}: {here}"] if there == here else [f"{chinese}: {there}", f"{english}: {here}"]

@@ -16,6 +16,7 @@ from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.task impor
 from .. import problems as problems_
 from ..desk.files import wrong
 from . import forms
+from . import showing
 from .words import mark as _
 
 #: What people fill in, and what the entry itself says; everything else of the schema is folded away. Paths within a
@@ -32,7 +33,7 @@ NOT_OF["provision"] = NOT_OF["serve"] | {"framework", "parameters"}
 FIXED = {"id", "kind", "code", "outputs", "needs", "gang", "inputs.name", "inputs.from", "inputs.holdout"}
 LABELS = {
     "name": _("Name"), "tenant": _("Tenant"), "deployment": _("Deployment (what is kept up to date)"),
-    "deadline_s": _("To be done within, seconds"), "deadline": _("To be done before (UTC)"),
+    "deadline_s": _("To be done within, seconds"), "deadline": _("To be done before (China time, UTC+8)"),
     "budget_fen": _("Budget, yuan"), "card_s": _("Card-seconds at most"), "sites": _("Only these sites"),
     "intranet_only": _("Intranet only"), "data_residency": _("Data stay at"), "framework": _("Framework"),
     "framework_version": _("Version of the framework"), "image": _("Image"),
@@ -54,7 +55,7 @@ OFFERED = {"accelerator": "accelerators", "on": "models"}
 class Field:
     """One field. path: where it stands, as in errors; keys: the same as keys of the document.
 
-    kind: text | whole | number | money | choice | truth | list | numbers | mapping. value: what the entry says.
+    kind: text | time | whole | number | money | choice | truth | list | numbers | mapping. value: what the entry says.
     """
 
     path: str
@@ -160,6 +161,8 @@ def _kind(name, rule):
         return "choice"
     if rule.get("type") == "array" and rule["items"].get("type") == "integer":
         return "numbers"
+    if name == "deadline":
+        return "time"
     kinds = {"integer": "whole", "number": "number", "boolean": "truth", "array": "list", "object": "mapping"}
     return kinds.get(rule.get("type"), "text")
 
@@ -181,6 +184,8 @@ def _text(kind, value):
         return ", ".join(map(str, value))
     if kind == "mapping":
         return forms.lines(value)
+    if kind == "time":
+        return showing.field(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -231,6 +236,8 @@ def _parsed(field, text):
         return {"true": True, "false": False}.get(text, text)
     if field.kind == "money":
         return int(_number(field, text, decimal.Decimal) * 100)
+    if field.kind == "time":
+        return showing.utc(text)
     if field.kind == "whole":
         return _number(field, text, int)
     return _number(field, text, float) if field.kind == "number" else text

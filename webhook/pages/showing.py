@@ -10,7 +10,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.said import spoken
 from ansible_collections.suanwang.brain.plugins.module_utils.said import words
 from ansible_collections.suanwang.brain.plugins.plugin_utils.planning.sentences import without_field
 
-from .heard import hear
+from ..speech.heard import hear
 from .words import translate as _
 
 #: Asia/Shanghai: no summer time since 1991, so no time zone files are needed.

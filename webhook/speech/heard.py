@@ -15,7 +15,7 @@ from ansible_collections.suanwang.brain.plugins.module_utils.said import join
 from ansible_collections.suanwang.brain.plugins.module_utils.said import Said
 from ansible_collections.suanwang.brain.plugins.module_utils.said import say
 
-from . import words
+from . import catalogue
 
 #: A template with fewer letters of its own says too little to be recognised by them.
 LETTERS = 4
@@ -143,7 +143,7 @@ class _Templates:
 
 @functools.cache
 def _templates():
-    return _Templates(words.sentences())
+    return _Templates(catalogue.sentences())
 
 
 __all__ = ["hear"]
