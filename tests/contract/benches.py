@@ -157,7 +157,7 @@ class SlurmBench(Bench):
 
     def heal(self):
         self.site.heal()
-        self.site.set(min_job_age=300)
+        self.site.set(min_job_age=300, limits={"demo": {"grp_tres": {"gres/npu": 16}}})
         # What a test left running would take its cards from the next one.
         self.site.clear()
         for name in self.reservations():

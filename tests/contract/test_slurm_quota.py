@@ -22,12 +22,6 @@ PLATFORM = "slurm"
 GIVEN = {"accelerators": 16}
 
 
-@pytest.fixture(autouse=True)
-def as_before(bench):
-    yield
-    bench.site.set(limits={"demo": {"grp_tres": {"gres/npu": 16}}})
-
-
 @pytest.fixture
 def spec(bench, platform, name):
     return lambda script="true", **more: bench.spec(platform, name, script, **more)
