@@ -164,6 +164,14 @@ def test_a_deadline_of_the_whole_task_names_what_makes_it_late():
     assert f"{HUNAN} has 0 of 16 910b3 cards free until {IN_5_MIN}" in error.value.message
 
 
+def test_a_deadline_that_has_passed_is_said_once_and_names_its_field():
+    document = world.document(world.component(**ONE_CARD), constraints={"deadline": "2026-11-25T07:59:00Z"})
+    with pytest.raises(Refused) as error:
+        world.proposals(document, [world.pool(HUNAN), world.pool(HUNAN, id="hunan/slurm/long")])
+    assert error.value.message == "constraints.deadline: the deadline, 2026-11-25T07:59:00Z, has passed."
+    assert error.value.details["field"] == "constraints.deadline" and error.value.way_out == "Set a later deadline."
+
+
 def test_a_quota_counts_over_all_components_pools_and_plans():
     """Two components of 3 cards under a quota of 4: one after the other, on whichever pools of the endpoint."""
     limit = (Quota("accelerators", 4, 0, "demo"),)

@@ -29,6 +29,7 @@ from .network import CONTROLLER
 from .network import Network
 from .network import transfer_fen
 from .refuse import refuse_nothing_fits
+from .refuse import refuse_past_deadline
 from .standing import kept_in_place
 from .standing import replaced
 from .standing import standing
@@ -125,6 +126,7 @@ def prepare(graph, pools, links, commitments, policy, tenants, now, moving=()):
 
     moving: components that somebody wants elsewhere than where they stand.
     """
+    refuse_past_deadline(graph.task, now)
     places = {pool.id: pool for pool in sorted(pools, key=lambda one: one.id)}
     found = matrix(graph, places.values(), policy, now, tenants=tenants, links=links)
     where = standing(graph.task, commitments)

@@ -18,6 +18,17 @@ SHOWN = 8
 NAMED = 3
 
 
+def refuse_past_deadline(task, now):
+    """Raise Refused where the deadline has passed: every pool would say no, and for no reason of its own."""
+    at = task.constraints.deadline
+    if at is not None and at <= now:
+        raise Refused(
+            at_field("constraints.deadline", say("the deadline, {at}, has passed.", at=at)),
+            way_out="Set a later deadline.",
+            details={"field": "constraints.deadline"},
+        )
+
+
 def refuse_nothing_fits(graph, matrix):
     """Raise Refused for the first component that fits no pool; details.rejected holds all sentences."""
     if not any(matrix.values()):
