@@ -21,7 +21,6 @@ from ansible_collections.suanwang.brain.plugins.module_utils.verbs.instance impo
 from tests.lab import keys
 from tests.lab.lab import Lab
 from tests.lab.openstack.handle import CloudLab
-from tests.lab.rest import Rest
 from tests.real import daemons
 from tests.real import packages
 from tests.real.slurm import RealSlurm
@@ -157,18 +156,11 @@ class SlurmBench(Bench):
 
     def heal(self):
         self.site.heal()
-        self.site.set(min_job_age=300, limits={"demo": {"grp_tres": {"gres/npu": 16}}})
-        # What a test left running would take its cards from the next one.
+        self.site.set(min_job_age=300)
+        # What a test left behind would take cards or quota from the next one.
         self.site.clear()
         for name in self.reservations():
             self.site.unreserve(name)
-
-    def end(self, number):
-        """End a job of anybody, and wait until it is over."""
-        operator = Rest(self.lab, "hunan", user="operator")
-        operator.call("DELETE", f"job/{number}")
-        operator.until(number)
-        operator.close()
 
     def expired(self):
         return self.secret("hunan-slurm", self.site.token(lifespan_s=-60).encode())
@@ -229,9 +221,6 @@ class OpenStackBench(Bench):
     def heal(self):
         self.lab.ask("heal")
 
-    def forget_finished(self):
-        raise NotImplementedError("it has no list of its own")
-
     @contextlib.contextmanager
     def expired(self):
         with self.secret("hunan-cloud", b"not the password"), self.secret("hunan-cloud-demo", b"not the password"):
@@ -259,9 +248,6 @@ class PrometheusBench(Bench):
 
     def heal(self):
         self.site.heal()
-
-    def forget_finished(self):
-        raise NotImplementedError("it has no jobs")
 
     def expired(self):
         return self.secret("hunan-metrics", self.site.token(lifespan_s=-60).encode())
@@ -349,7 +335,7 @@ class ProfiledBench(Bench):
     def heal(self):
         self.site.heal()
         self.site.set(min_job_age=300)
-        # What a test left running would take its cards from the next one.
+        # What a test left behind would take cards or quota from the next one.
         self.site.clear()
 
     @contextlib.contextmanager

@@ -13,7 +13,6 @@ from ansible_collections.suanwang.brain.plugins.plugin_utils import watching
 from ansible_collections.suanwang.brain.plugins.plugin_utils.observing import KEPT
 from ansible_collections.suanwang.brain.plugins.plugin_utils.perception import perceive
 from ansible_collections.suanwang.brain.plugins.plugin_utils.store import Store
-from tests.lab.rest import Rest
 
 PLATFORM = "prometheus"
 
@@ -63,16 +62,13 @@ def test_it_says_the_versions_of_both(platform):
 def test_a_working_card_shows_in_the_pool(bench, seen):
     idle, _glimpse = seen()
     assert idle.usage.accelerator_pct == 0.0 and idle.usage.covered_pct == 100.0 and idle.usage.basis == "measured"
-    number = bench.site.foreign(gres="npu:ascend910b:8", seconds=60, cpus=96)
+    bench.site.foreign(gres="npu:ascend910b:8", seconds=60, cpus=96)
     try:
         pool, _glimpse = next(found for found in iter(seen, None) if found[0].queue.running)
         assert pool.usage.accelerator_pct > 40 and pool.usage.cpu_pct == 25.0
         assert pool.usage.power_w > idle.usage.power_w and pool.usage.temperature_c > idle.usage.temperature_c
     finally:
-        operator = Rest(bench.lab, "hunan", user="operator")
-        operator.call("DELETE", f"job/{number}")
-        operator.until(number)
-        operator.close()
+        bench.site.clear()
 
 
 def test_an_alert_of_the_pool_is_its_alarm(bench, seen):

@@ -280,17 +280,14 @@ def test_a_job_longer_than_the_partition_allows_is_accepted_with_its_reason(benc
 
 def test_a_quota_is_a_reason_while_it_waits(bench, platform, name, spec, until):
     bench.site.set(limits={"demo": {"grp_tres": {"gres/npu": 1}}})
-    try:
-        platform.submit(spec(accelerators=2))
-        end = time.monotonic() + 5
-        while platform.job(name).reason != "quota: AssocGrpGRES":
-            assert time.monotonic() < end, platform.job(name)
-            time.sleep(0.05)
-        (quota,) = [q for q in platform.quota() if q.resource == "accelerators"]
-        assert (quota.limit, quota.used, quota.tenant) == (1, 0, "demo")
-        platform.cancel(platform.job(name))
-    finally:
-        bench.site.set(limits={"demo": {"grp_tres": {"gres/npu": 16}}})
+    platform.submit(spec(accelerators=2))
+    end = time.monotonic() + 5
+    while platform.job(name).reason != "quota: AssocGrpGRES":
+        assert time.monotonic() < end, platform.job(name)
+        time.sleep(0.05)
+    (quota,) = [q for q in platform.quota() if q.resource == "accelerators"]
+    assert (quota.limit, quota.used, quota.tenant) == (1, 0, "demo")
+    platform.cancel(platform.job(name))
 
 
 def test_the_whole_of_a_spec_arrives(bench, platform, name, spec, until):
@@ -322,20 +319,17 @@ def test_a_signal_is_128_and_its_number(platform, name, spec, until):
 
 
 def test_a_job_that_waits_is_cancelled_and_found(bench, platform, name, spec, until):
-    blocker = bench.site.foreign(gres="npu:ascend910b:8", nodes=2, seconds=60)
-    try:
-        platform.submit(spec(accelerators=8))
-        assert until(platform, name, "queued").started is None
-        pool = platform.pools()[0]
-        assert pool.free.accelerators == 0 and pool.queue.wait_s is None and pool.queue.pending == 1
-        assert pool.usage.accelerator_pct == 100.0
-        assert [(b.accelerators, b.nodes) for b in pool.running_until] == [(16, 2)]
-        assert [(o.state, o.accelerators) for o in pool.ours] == [("queued", 8)]
-        platform.cancel(platform.job(name))
-        assert platform.job(name).state == "cancelled"
-        assert 0 < platform.pools()[0].queue.wait_s <= 180
-    finally:
-        bench.end(blocker)
+    bench.site.foreign(gres="npu:ascend910b:8", nodes=2, seconds=60)
+    platform.submit(spec(accelerators=8))
+    assert until(platform, name, "queued").started is None
+    pool = platform.pools()[0]
+    assert pool.free.accelerators == 0 and pool.queue.wait_s is None and pool.queue.pending == 1
+    assert pool.usage.accelerator_pct == 100.0
+    assert [(b.accelerators, b.nodes) for b in pool.running_until] == [(16, 2)]
+    assert [(o.state, o.accelerators) for o in pool.ours] == [("queued", 8)]
+    platform.cancel(platform.job(name))
+    assert platform.job(name).state == "cancelled"
+    assert 0 < platform.pools()[0].queue.wait_s <= 180
 
 
 def test_a_dead_controller_is_doubt_for_a_submit_and_said_for_a_read(bench, platform, name, spec):

@@ -48,7 +48,7 @@ class ControlClient:
         return self._ask("GET", "/lab/jobs")["jobs"]
 
     def clear(self) -> None:
-        """End the jobs of everybody, and wait until they are over."""
+        """End the jobs of everybody, wait until they are over, and give accounts the limits they began with."""
         self._ask("DELETE", "/lab/jobs")
         until = time.monotonic() + 10
         while any(job["state"] in ("PENDING", "RUNNING") or job["flags"] for job in self.jobs()):

@@ -53,7 +53,7 @@ class Cluster:
     def _free_pair(self):
         while True:
             first = self._free()
-            if first + 1 not in (taken := self._free.args[0]) and not daemons.listens(first + 1):
+            if first + 1 not in (taken := self._free.args[0]) and render.bindable(first + 1):
                 taken.add(first + 1)
                 return first
 

@@ -1,6 +1,7 @@
 """What people hand in: files, names and texts that nobody should be able to turn against the service."""
 
 import base64
+import datetime
 import io
 import json
 
@@ -157,6 +158,12 @@ def test_a_deadline_is_filled_in_and_shown_in_the_time_of_the_pages():
     exact = {**ANY, "constraints": {"deadline": "2026-12-24T10:00:07Z"}}
     assert fields.filled({one.path: one.value}, exact) == exact  # seconds that the field does not show are kept
     assert fields.filled({one.path: "soon"}, ANY)["constraints"] == {"deadline": "soon"}  # the planner names the field
+    # An entry of the catalogue may hold a time that YAML has read as one, or no time: its page is shown all the same.
+    moment = datetime.datetime(2026, 12, 24, 10, tzinfo=datetime.UTC)
+    for given, shown in ((moment, "2026-12-24T18:00"), ("soon", "")):
+        entry = {**ANY, "constraints": {"deadline": given}}
+        values = {one.path: one.value for group in fields.groups(entry) for one in group.fields}
+        assert values["constraints.deadline"] == shown and fields.filled(values, entry) == entry
 
 
 ANY = {

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
 from ansible_collections.suanwang.brain.plugins.module_utils import said
 from tests.webhook.people import browser
@@ -58,7 +59,7 @@ def raised():
 def plays():
     """Return the templates of plays.po."""
     with open(catalogue.FOLDER / "zh_CN/LC_MESSAGES/plays.po", "rb") as stream:
-        return {one.id for one in catalogue.read_po(stream) if one.id}
+        return {one.id for one in read_po(stream) if one.id}
 
 
 def test_every_sentence_of_a_play_has_its_chinese():

@@ -57,12 +57,15 @@ def body(event, params):
     lines = [f"{zh} / {en}", ""]
     for field, chinese, english in _FIELDS:
         if params.get(field) not in (None, ""):
-            lines += _lines(chinese, english, params[field])
+            here = clean(params[field], 400)
+            # Only a reason may be a sentence of ours; a name that reads like one stays what somebody called it.
+            there = clean(_chinese(params[field]), 400) if field == "message" else here
+            if there == here:
+                lines.append(f"{chinese} / {english}: {here}")
+            else:
+                lines += [f"{chinese}: {there}", f"{english}: {here}"]
     return "\n".join(lines) + "\n"
 
 
-def _lines(chinese, english, value):
-    """Return one line, or two where the value is a sentence of ours, which has words in both languages."""
-    here = clean(value, 400)
-    there = clean(spoken(words(hear(str(value))), catalogue("zh-CN").gettext), 400)
-    return [f"{chinese} / {english}: {here}"] if there == here else [f"{chinese}: {there}", f"{english}: {here}"]
+def _chinese(text):
+    return spoken(words(hear(str(text))), catalogue("zh-CN").gettext)

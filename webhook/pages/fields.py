@@ -161,7 +161,7 @@ def _kind(name, rule):
         return "choice"
     if rule.get("type") == "array" and rule["items"].get("type") == "integer":
         return "numbers"
-    if name == "deadline":
+    if rule.get("format") == "date-time":
         return "time"
     kinds = {"integer": "whole", "number": "number", "boolean": "truth", "array": "list", "object": "mapping"}
     return kinds.get(rule.get("type"), "text")
@@ -185,7 +185,7 @@ def _text(kind, value):
     if kind == "mapping":
         return forms.lines(value)
     if kind == "time":
-        return showing.field(value)
+        return showing.field(str(value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -27,8 +27,11 @@ def moment(text):
 
 
 def field(text):
-    """RFC 3339 text as the value of a datetime-local field, in the time of the pages; empty for None."""
-    return _moment(text).astimezone(ZONE).strftime("%Y-%m-%dT%H:%M") if text else ""
+    """RFC 3339 text as the value of a datetime-local field, in the time of the pages; empty for None and no time."""
+    try:
+        return _moment(text).astimezone(ZONE).strftime("%Y-%m-%dT%H:%M") if text else ""
+    except (ValueError, OverflowError):
+        return ""
 
 
 def utc(value):

@@ -5,6 +5,7 @@ second after a change, not at once: a controller killed right after a submit has
 number to the next one, as the real one was seen to do.
 """
 
+import copy
 import dataclasses
 import json
 import os
@@ -40,7 +41,7 @@ class Cluster:
         self.wake = threading.Condition(self.lock)
         self.nodes = machines.build(hardware)
         self.partitions = {name: {"state": "UP", **row} for name, row in hardware["partitions"].items()}
-        self.limits = {name: dict(row.get("limits", {})) for name, row in hardware["accounts"].items()}
+        self.limits = self.given_limits()
         self.reservations: dict[str, dict] = {}
         self.jobs: dict[int, Job] = {}  # what slurmctld remembers
         self.history: list[Job] = []  # what slurmdbd remembers: for ever, also ended and purged
@@ -55,6 +56,10 @@ class Cluster:
         for path in (self.spool, self.conf.parent):
             path.mkdir(parents=True, exist_ok=True)
         self.conf.write_text(f"ClusterName={self.name}\n")
+
+    def given_limits(self) -> dict:
+        """Return account → limits as the hardware file has them."""
+        return {name: copy.deepcopy(row.get("limits", {})) for name, row in self.hardware["accounts"].items()}
 
     # -- who may -----------------------------------------------------------------------------
     def is_admin(self, user: str) -> bool:

@@ -55,8 +55,9 @@ def _node_down(cluster, node) -> None:
 
 
 def clear(cluster) -> None:
-    """End the jobs of everybody."""
+    """End the jobs of everybody, and give accounts the limits they began with."""
     with cluster.lock:
+        cluster.limits = cluster.given_limits()
         for job in cluster.jobs.values():
             if job.state == "PENDING":
                 scheduler.finish_unstarted(cluster, job, "CANCELLED")
