@@ -93,7 +93,9 @@ class Service:
                 self.process.wait()
         # A run goes on without its launcher, as it should; with the lab gone there is nothing for it to do.
         for path in (self.state / "webhook" / "launches").glob("*"):
-            if Folder(path).alive:
+            place = Folder(path)
+            # One that has only just begun holds no lock yet.
+            if place.alive or place.read("result.json") is None:
                 processes.kill_marked(path.name)
 
     def people(self):

@@ -118,6 +118,22 @@ def test_every_approval_is_launched_once_on_postgresql_with_two_instances(lab, t
             judge(*struck([one, other], lab), [one, other])
 
 
+def test_what_has_only_just_begun_does_not_outlive_the_service(lab, tmp_path):
+    """A run process holds no lock yet while it loads its libraries."""
+    with Service(lab, tmp_path / "state") as service:
+        state, first, until = service.state, [], time.monotonic() + 60
+        while not first and time.monotonic() < until:
+            first = processes(state)["run process"]
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+        while not set(processes(state)["run process"]) - set(first):
+            assert time.monotonic() < until, service.tail()
+        for part in ("web", "launcher", "supervisor"):
+            for pid in processes(state)[part]:
+                os.kill(pid, signal.SIGKILL)
+    assert processes(state)["run process"] == []
+
+
 @pytest.mark.parametrize("part", ["launcher", "run process", "playbook", "web"])
 def test_what_was_begun_is_adopted(lab, tmp_path, part):
     """One kill of one part in the middle of a run: the same run ends well, with the one job it had."""
